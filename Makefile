@@ -1,0 +1,39 @@
+# Every target does its own set-up in .venv. Without make: see the plain commands in README.md.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint lab clean distclean
+
+demo: $(VENV)/installed
+	$(BIN)/python -m inpaint_lib demo
+
+test: lint
+	$(BIN)/python -m pytest --cov=inpaint_lib --cov-report=term-missing:skip-covered --cov-fail-under=95
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+lab: $(VENV)/installed
+	$(BIN)/jupyter lab notebooks
+
+# What runs and `prepare` made; photographs and shipped weights stay.
+clean:
+	rm -rf checkpoints/runs dataset/train dataset/val dataset/test dataset/bricks
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis .benchmarks .coverage
+
+distclean: clean
+	rm -rf $(VENV) *.egg-info
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@

@@ -1,0 +1,35 @@
+"""Image completion with a PixelRNN-style network: a library to be read whole.
+
+The convention everywhere: `mask` is 1 in the hole and 0 where pixels are known; pictures are
+(B, 3, H, W) float in [0, 1].
+"""
+
+from .completion import complete
+from .data import ImageCompletionDataset
+from .filling import compose, push_pull
+from .layers import ConvLSTMCell, GatedPixelRNNLayer, ResidualBlock
+from .metrics import gaussian_window, psnr, ssim, ssim_map
+from .model import PixelRNN, load_model
+from .photographs import prepare
+from .training import TrainConfig, Trainer, train, train_step
+
+__all__ = [
+    "ConvLSTMCell",
+    "GatedPixelRNNLayer",
+    "ImageCompletionDataset",
+    "PixelRNN",
+    "ResidualBlock",
+    "TrainConfig",
+    "Trainer",
+    "complete",
+    "compose",
+    "gaussian_window",
+    "load_model",
+    "prepare",
+    "psnr",
+    "push_pull",
+    "ssim",
+    "ssim_map",
+    "train",
+    "train_step",
+]

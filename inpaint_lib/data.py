@@ -1,0 +1,124 @@
+"""Pairs of an occluded picture and its original, and the mask that tells them apart."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision import transforms
+
+from .pictures import list_pictures, read_picture
+
+PREFIX = "occluded_"
+Triple = tuple[Tensor, Tensor, Tensor]  # occluded, original, mask
+
+
+def difference_mask(occluded: Tensor, original: Tensor, mask_thresh: float = 0.03) -> Tensor:
+    """The mask rule: 1 where |occluded - original|, summed over the channels, exceeds mask_thresh.
+
+    (..., 3, H, W) twice -> (..., 1, H, W). A black box over pixels that are black themselves
+    leaves no difference, so it is not found there.
+    """
+    difference = (occluded - original).abs().sum(dim=-3, keepdim=True)
+    return (difference > mask_thresh).to(original.dtype)
+
+
+class ImageCompletionDataset(Dataset):
+    """Item i is `(occluded, original, mask)`: (3, H, W), (3, H, W), (1, H, W), 1 in the hole.
+
+    An occluded picture `occluded_NAME` belongs to the original `NAME`. `transform` is applied
+    to each picture as in torchvision, PIL in, tensor out; by default it resizes to 128 x 128
+    and converts to [0, 1]. One that draws at random draws alike for all pictures of an item,
+    so they stay registered. The mask comes from `difference_mask`, or, with `mask_dir`, from
+    `mask_dir/STEM.png` (white is hole), which goes through the same transform.
+
+    augment: called as `augment(occluded, original, mask)`, returns the three: an augmentation
+        acts on the whole triple.
+    cache: keep decoded pictures in memory, 48 KB for one of 128 x 128.
+
+    Raises FileNotFoundError or ValueError, naming the file, for a folder that is missing or
+    empty, an occluded picture without its original or mask, a pair of different sizes, and a
+    file that cannot be read.
+    """
+
+    def __init__(
+        self,
+        occluded_dir: str | os.PathLike,
+        original_dir: str | os.PathLike,
+        transform: Callable[[Image.Image], Tensor] | None = None,
+        mask_thresh: float = 0.03,
+        *,
+        mask_dir: str | os.PathLike | None = None,
+        augment: Callable[[Tensor, Tensor, Tensor], Triple] | None = None,
+        cache: bool = False,
+    ):
+        self.occluded_dir, self.original_dir = Path(occluded_dir), Path(original_dir)
+        self.mask_dir = None if mask_dir is None else Path(mask_dir)
+        self.transform = transform or transforms.Compose(
+            [transforms.Resize((128, 128)), transforms.ToTensor()]
+        )
+        self.mask_thresh, self.augment = mask_thresh, augment
+        self._cache: dict[Path, Image.Image] | None = {} if cache else None
+
+        self.names = [name.removeprefix(PREFIX) for name in list_pictures(self.occluded_dir)]
+        self._occluded_names = list_pictures(self.occluded_dir)
+        originals = set(list_pictures(self.original_dir))
+        masks = None if self.mask_dir is None else set(list_pictures(self.mask_dir))
+        for occluded, name in zip(self._occluded_names, self.names, strict=True):
+            if name not in originals:
+                raise FileNotFoundError(
+                    f"{self.occluded_dir / occluded}: no original named {name} "
+                    f"in {self.original_dir}; add it, or remove the occluded picture"
+                )
+            if masks is not None and self._mask_name(name) not in masks:
+                raise FileNotFoundError(
+                    f"{self.occluded_dir / occluded}: no mask named {self._mask_name(name)} "
+                    f"in {self.mask_dir}; add it, or leave mask_dir out"
+                )
+
+    @staticmethod
+    def _mask_name(name: str) -> str:
+        return os.path.splitext(name)[0] + ".png"
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Triple:
+        name = self.names[index]
+        occluded_path = self.occluded_dir / self._occluded_names[index]
+        pictures = [self._read(occluded_path), self._read(self.original_dir / name)]
+        if self.mask_dir is not None:
+            pictures.append(self._read(self.mask_dir / self._mask_name(name), "L"))
+        for picture in pictures[1:]:
+            if picture.size != pictures[0].size:
+                raise ValueError(
+                    f"{occluded_path}: its size is {pictures[0].size}, that of its original or "
+                    f"mask {name} is {picture.size}; a pair must be of one size"
+                )
+        occluded, original, *rest = self._transformed(pictures)
+        if rest:
+            # A resized mask has grey edges: pixels mixed with hidden ones, so they are hole.
+            mask = (rest[0].amax(dim=0, keepdim=True) > 0).to(original.dtype)
+        else:
+            mask = difference_mask(occluded, original, self.mask_thresh)
+        if self.augment is not None:
+            return self.augment(occluded, original, mask)
+        return occluded, original, mask
+
+    def _read(self, path: Path, mode: str = "RGB") -> Image.Image:
+        if self._cache is None:
+            return read_picture(path, mode)
+        if path not in self._cache:
+            self._cache[path] = read_picture(path, mode)
+        return self._cache[path]
+
+    def _transformed(self, pictures: list[Image.Image]) -> list[Tensor]:
+        """Each through the transform, from one state of torch's random numbers."""
+        before, results = torch.get_rng_state(), []
+        for picture in pictures:
+            torch.set_rng_state(before)
+            results.append(self.transform(picture))
+        return results

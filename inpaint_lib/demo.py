@@ -1,0 +1,98 @@
+"""`make demo`: learn a brick wall in minutes, and measure on bricks never seen."""
+
+from dataclasses import replace
+
+from . import figures
+from .evaluation import by_bucket, evaluate, methods, read_held_out
+from .paths import default_path, written_whole
+from .photographs import ensure_prepared
+from .training import TrainConfig, Trainer, run
+
+
+def demo_config(epochs: int = 36) -> TrainConfig:
+    """What learns most in about three minutes on two cores; `PixelRNN` explains its options."""
+    train, val = (default_path("dataset", "bricks", split) for split in ("train", "val"))
+    return TrainConfig(
+        train / "occluded_images",
+        train / "original_images",
+        default_path("checkpoints", "runs", "demo"),
+        epochs=epochs,
+        batch_size=16,
+        lr=2e-3,
+        patch_size=4,
+        norm="group",
+        prefill=True,
+        mask_dir=train / "masks",
+        val_occluded_dir=val / "occluded_images",
+        val_original_dir=val / "original_images",
+        val_mask_dir=val / "masks",
+        crop_size=64,
+        fresh_holes=True,
+        schedule="one-cycle",
+        l1_per_hole=True,
+    )
+
+
+def demo() -> None:
+    """Train on a brick wall, about three minutes on two cores, and measure on its other part.
+
+    Interrupted, it goes on where it was the next time; finished, it starts anew.
+    """
+    ensure_prepared()
+    config = demo_config()
+    trainer = resumed_or_new(config)
+    print(
+        "Training on the left part of a brick wall: not the plain network, which needs hours, but "
+        "one that\nlooks at patches of 4 x 4 pixels and predicts what is missing from a smooth "
+        f"fill, for {trainer.total_steps} steps."
+    )
+    if trainer.epoch:
+        print(f"Going on after epoch {trainer.epoch} of {config.epochs}.")
+    try:
+        run(trainer)
+    except KeyboardInterrupt:
+        done = trainer.epoch
+        kept = f"epoch {done} is kept in {trainer.state_path}" if done else "no epoch was complete"
+        print(f"\nStopped; {kept}. The same command goes on from there.")
+        raise
+    print("Measuring on the right part of the wall, which training never saw ...")
+    report(trainer)
+
+
+def resumed_or_new(config: TrainConfig) -> Trainer:
+    """Continue a run of the demo that has not reported yet; replace one that has."""
+    if not (config.save_dir / "table.csv").is_file():
+        try:
+            return Trainer(replace(config, resume=True))
+        except ValueError:  # settings of an older version of this demo
+            print(f"{config.save_dir}: an unfinished run of other settings; starting anew.")
+    trainer = Trainer(replace(config, overwrite=True))
+    (config.save_dir / "table.csv").unlink(missing_ok=True)
+    return trainer
+
+
+def report(trainer: Trainer) -> None:
+    """Table, sample grid and learning curve of a finished run, beside its checkpoints."""
+    folder = trainer.config.save_dir
+    val, test = (read_held_out(default_path("dataset", "bricks", s)) for s in ("val", "test"))
+    chosen = methods(trainer.model.eval(), val)
+
+    columns = [(bucket, pair) for bucket, pairs in by_bucket(test).items() for pair in pairs[:2]]
+    rows = {
+        "occluded": [pair.occluded for _, pair in columns],
+        "Telea": [chosen["Telea"][b](pair.occluded, pair.hole) for b, pair in columns],
+        "ours": [chosen["ours"][b](pair.occluded, pair.hole) for b, pair in columns],
+        "original": [pair.original for _, pair in columns],
+    }
+    grid = figures.sample_grid(rows, [bucket for bucket, _ in columns])
+    curve = figures.learning_curve(trainer.history)
+    for figure, name in ((grid, "samples.png"), (curve, "curve.png")):
+        with written_whole(folder / name) as partial:
+            figure.savefig(partial, format="png", dpi=130)
+
+    table = evaluate(chosen, test)
+    table.write_csv(folder / "table.csv")  # last: it marks the run as reported
+    print(f"\nPSNR in the hole, dB, mean over pictures; * best of its column\n\n{table.text()}\n")
+    print(f"Look at {folder / 'samples.png'} first: the mortar lines go on where Telea smears.")
+    print(f"Then    {folder / 'curve.png'}, {folder / 'table.csv'}")
+    print("Next    README.md: the map of what there is to read, and the commands to go further.")

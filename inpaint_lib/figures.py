@@ -1,0 +1,49 @@
+"""Pictures for people. Each function returns a matplotlib Figure and computes nothing itself."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+# Okabe & Ito (2008): told apart with any colour vision, and on light and dark ground.
+BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
+
+
+def sample_grid(rows: Mapping[str, Sequence[np.ndarray]], titles: Sequence[str] = ()) -> Figure:
+    """Pictures (H, W, 3) uint8 in rows with a name each; columns with a title each."""
+    down, across = len(rows), max(len(row) for row in rows.values())
+    figure = Figure(figsize=(1.5 * across + 1.1, 1.5 * down + 0.35), layout="constrained")
+    axes = figure.subplots(down, across, squeeze=False)
+    for line, (name, row) in zip(axes, rows.items(), strict=True):
+        for ax, picture in zip(line, row, strict=True):
+            ax.imshow(picture, interpolation="none")
+            ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
+        line[0].set_ylabel(name, fontsize=11)
+    for ax, title in zip(axes[0], titles, strict=False):
+        ax.set_title(title, fontsize=10)
+    return figure
+
+
+def learning_curve(log: Sequence[Mapping[str, Any]]) -> Figure:
+    """Training and validation loss, and the validation hole's PSNR, by epoch.
+
+    log: a mapping for each epoch, with the columns of `training_log.txt` as keys.
+    """
+    epochs = [entry["epoch"] for entry in log]
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot(epochs, [e["total loss"] for e in log], color=BLUE, marker=".", label="training")
+    if "val total loss" in log[0]:
+        val_loss = [e["val total loss"] for e in log]
+        left.plot(epochs, val_loss, color=ORANGE, marker=".", label="validation")
+        right.plot(epochs, [e["val hole PSNR [dB]"] for e in log], color=GREEN, marker=".")
+    left.set(title="Loss", xlabel="epoch", ylabel="0.8 L1 + 0.2 (1 - SSIM)", ylim=(0, None))
+    left.legend()
+    right.set(title="Validation: hole PSNR", xlabel="epoch", ylabel="dB, mean over pictures")
+    for ax in (left, right):
+        ax.grid(alpha=0.3)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure

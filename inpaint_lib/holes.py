@@ -1,0 +1,104 @@
+"""Holes: boxes and brush strokes, drawn at random into a mask or over a batch."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+Box = tuple[int, int, int, int]  # left, top, width, height in pixels
+
+
+def random_box(size: tuple[int, int], sides: tuple[int, int], rng: np.random.Generator) -> Box:
+    """A box inside a picture of `size` (height, width); each side drawn from `sides`, inclusive."""
+    w, h = (int(rng.integers(sides[0], sides[1] + 1)) for _ in range(2))
+    w, h = min(w, size[1]), min(h, size[0])
+    return int(rng.integers(0, size[1] - w + 1)), int(rng.integers(0, size[0] - h + 1)), w, h
+
+
+def boxes_mask(size: tuple[int, int], boxes: list[Box]) -> np.ndarray:
+    """(height, width) bool, True inside any of the boxes."""
+    mask = np.zeros(size, dtype=bool)
+    for left, top, width, height in boxes:
+        mask[top : top + height, left : left + width] = True
+    return mask
+
+
+def strokes_mask(
+    size: tuple[int, int],
+    rng: np.random.Generator,
+    strokes: int = 4,
+    widths: tuple[int, int] = (3, 8),
+    area: tuple[float, float] = (0.10, 0.20),
+) -> np.ndarray:
+    """(height, width) bool, True under brush strokes `widths` pixels wide.
+
+    Each stroke wanders: straight pieces whose direction turns a little from one to the next.
+    Drawn anew until its share of the picture lies in `area`.
+    """
+    height, width = size
+    piece = 0.14 * (height * width) ** 0.5
+    while True:
+        canvas = Image.new("L", (width, height))
+        draw = ImageDraw.Draw(canvas)
+        for _ in range(strokes):
+            x, y = rng.uniform(0, width), rng.uniform(0, height)
+            angle, brush = rng.uniform(0, 2 * np.pi), int(rng.integers(widths[0], widths[1] + 1))
+            for _ in range(int(rng.integers(4, 9))):
+                angle += rng.normal(0, 0.6)
+                end = x + piece * np.cos(angle), y + piece * np.sin(angle)
+                draw.line([(x, y), end], fill=255, width=brush)
+                r = (brush - 1) / 2
+                draw.ellipse([end[0] - r, end[1] - r, end[0] + r, end[1] + r], fill=255)
+                x, y = end
+        mask = np.asarray(canvas) > 0
+        if area[0] <= mask.mean() <= area[1]:
+            return mask
+
+
+def random_hole(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """A fresh hole for training, (height, width) bool: mostly boxes, sometimes strokes.
+
+    One to three boxes with sides from 8 pixels to three quarters of the picture's shorter
+    side, in three cases out of four; else brush strokes, as many as suit the size.
+    """
+    if min(size) >= 32 and rng.random() < 0.25:
+        return strokes_mask(size, rng, strokes=max(1, round(4 * size[0] * size[1] / 128**2)))
+    longest = max(1, 3 * min(size) // 4)
+    sides = (min(8, longest), longest)
+    return boxes_mask(size, [random_box(size, sides, rng) for _ in range(rng.integers(1, 4))])
+
+
+def crop_and_cover(
+    batch: tuple[Tensor, Tensor, Tensor],
+    crop_size: int | None,
+    fresh_holes: bool,
+    rng: np.random.Generator,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Cut a random square out of each triple of a batch, and cover it with a fresh random hole.
+
+    batch (B, 3, H, W), (B, 3, H, W), (B, 1, H, W). With `crop_size` None or no smaller than
+    the picture, whole pictures stay; without `fresh_holes` the stored holes stay, and a crop
+    is placed so that it holds a pixel of its hole. Fresh: crops are mirrored at random too.
+    """
+    occluded, original, mask = batch
+    height, width = original.shape[-2:]
+    h, w = min(crop_size or height, height), min(crop_size or width, width)
+    crops: list[Any] = []
+    for item in zip(occluded, original, mask, strict=True):
+        top, left = rng.integers(0, height - h + 1), rng.integers(0, width - w + 1)
+        holes = torch.nonzero(item[2][0])
+        if not fresh_holes and len(holes):
+            y, x = holes[rng.integers(len(holes))].tolist()
+            top = rng.integers(max(0, y - h + 1), min(y, height - h) + 1)
+            left = rng.integers(max(0, x - w + 1), min(x, width - w) + 1)
+        occ, orig, m = (t[:, top : top + h, left : left + w] for t in item)
+        if fresh_holes:
+            if rng.random() < 0.5:
+                orig = orig.flip(-1)
+            m = torch.from_numpy(random_hole((h, w), rng))[None].to(orig)
+            occ = orig * (1 - m)
+        crops.append((occ, orig, m))
+    first, second, third = (torch.stack(parts) for parts in zip(*crops, strict=True))
+    return first, second, third

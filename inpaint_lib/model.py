@@ -1,0 +1,166 @@
+"""The network, and the file it is kept in."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .filling import push_pull
+from .layers import ConvLSTMCell, GatedPixelRNNLayer, ResidualBlock
+from .paths import default_path, written_whole
+
+CHECKPOINT_FORMAT = 1
+SHIPPED = {None: "photographs.pth", "bricks": "bricks.pth"}
+
+
+class PixelRNN(nn.Module):
+    """Completes pictures: RGB and mask in, RGB out, in one pass.
+
+    Gated layers follow one another as the time steps of a recurrent network would: one
+    ConvLSTM, with one set of weights, is stepped from layer to layer and carries its state
+    through the depth of the network. It is not autoregressive as the PixelRNN of van den Oord
+    et al. (2016, "Pixel Recurrent Neural Networks") is: no masked convolutions, no likelihood.
+
+    The keyword-only options are remedies, off by default:
+
+    patch_size: compute on patches of that many pixels squared instead of on pixels
+        (pixel_unshuffle in front, pixel_shuffle behind; Shi et al. 2016). The receptive field
+        grows by that factor, the cost of a pixel falls by nearly its square.
+    norm: "batch" or "group", see `make_norm`.
+    prefill: start from the push-pull fill of the hole and predict what is missing from it.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 4,
+        hidden_channels: int = 48,
+        num_layers: int = 3,
+        *,
+        patch_size: int = 1,
+        norm: str = "batch",
+        prefill: bool = False,
+    ):
+        super().__init__()
+        self.config: dict[str, Any] = {
+            "in_channels": in_channels,
+            "hidden_channels": hidden_channels,
+            "num_layers": num_layers,
+            "patch_size": patch_size,
+            "norm": norm,
+            "prefill": prefill,
+        }
+        self.patch_size, self.prefill = patch_size, prefill
+        pixels = patch_size**2
+        self.input_conv = nn.Conv2d(in_channels * pixels, hidden_channels, 7, padding=3)
+        self.layers = nn.ModuleList(
+            GatedPixelRNNLayer(hidden_channels, norm=norm) for _ in range(num_layers)
+        )
+        self.convlstm = ConvLSTMCell(hidden_channels, hidden_channels)
+        self.res_blocks = nn.Sequential(
+            ResidualBlock(hidden_channels, norm=norm), ResidualBlock(hidden_channels, norm=norm)
+        )
+        width = max(32, 3 * pixels)  # narrower than its output, it would be a bottleneck
+        last = nn.Conv2d(width, 3 * pixels, 1)
+        self.output_conv = nn.Sequential(
+            nn.Conv2d(hidden_channels, width, 3, padding=1),
+            nn.ReLU(),
+            last,
+            nn.Identity() if prefill else nn.Sigmoid(),
+        )
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+        if prefill:
+            nn.init.zeros_(last.weight)  # training starts at the fill, not at noise on top of it
+
+    def forward(self, img_rgb: Tensor, mask: Tensor) -> Tensor:
+        """img_rgb (B, 3, H, W) in [0, 1], black in the hole; mask (B, 1, H, W), 1 in the hole.
+
+        Returns the predicted picture (B, 3, H, W) in [0, 1], known pixels predicted too:
+        `compose` puts the true ones back. Any height and width.
+        """
+        height, width = img_rgb.shape[-2:]
+        start = push_pull(img_rgb, mask) if self.prefill else img_rgb
+        x = torch.cat([start, mask], dim=1)
+        if self.patch_size > 1:
+            right, bottom = -width % self.patch_size, -height % self.patch_size
+            x = F.pixel_unshuffle(F.pad(x, (0, right, 0, bottom), "replicate"), self.patch_size)
+
+        skip = x = self.input_conv(x)
+        h, c = self.convlstm.init_hidden(x.shape[0], (x.shape[2], x.shape[3]), x.device)
+        for layer in self.layers:
+            x = layer(x)
+            h, c = self.convlstm(x, (h, c))
+            x = x + h + skip
+        out = self.output_conv(self.res_blocks(x))
+
+        if self.patch_size > 1:
+            out = F.pixel_shuffle(out, self.patch_size)[..., :height, :width]
+        return (start + out).clamp(0, 1) if self.prefill else out
+
+
+def best_device() -> torch.device:
+    """The accelerator that torch finds (CUDA, MPS, XPU, ...), else the CPU."""
+    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+
+
+def save_model(model: PixelRNN, path: str | os.PathLike) -> None:
+    """Write weights and configuration, so that `load_model` needs nothing but the file.
+
+    The network this tutorial grew from saved weights alone, and its reader had to know the
+    number of channels.
+    """
+    with written_whole(path) as partial:
+        torch.save(
+            {"format": CHECKPOINT_FORMAT, "config": model.config, "model": model.state_dict()},
+            partial,
+        )
+
+
+def load_model(
+    checkpoint: str | os.PathLike | None = None, device: torch.device | str | None = None
+) -> PixelRNN:
+    """A trained network in eval mode; its architecture is read from the checkpoint.
+
+    checkpoint: None, the shipped weights for photographs; "bricks", those for the brick wall;
+    or a path: `model_epoch{N}.pth`, or `state.pth` of a run. device: None is the best there
+    is. Nothing in the file is executed (`weights_only=True`).
+
+    Raises FileNotFoundError, with the command that makes one, when there is no such file, and
+    ValueError when the file is not a checkpoint of this library.
+    """
+    if checkpoint is None or checkpoint == "bricks":
+        path = default_path("checkpoints", SHIPPED[checkpoint])  # type: ignore[index]
+        hint = "no weights are shipped yet; train some with `make demo`, then give their path"
+    else:
+        path = Path(checkpoint)
+        hint = "no such checkpoint; `python -m inpaint_lib train` makes one in its save_dir"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: {hint}")
+    model, _ = read_checkpoint(path)
+    return model.to(device or best_device()).eval()
+
+
+def read_checkpoint(path: Path) -> tuple[PixelRNN, dict[str, Any]]:
+    """The network in a checkpoint, on the CPU, and all else that the file holds."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # what torch raises for a damaged file is not documented
+        raise ValueError(f"{path}: not a checkpoint, or a damaged one ({error})") from error
+    if not isinstance(content, dict) or content.get("format") != CHECKPOINT_FORMAT:
+        raise ValueError(
+            f"{path}: not a checkpoint of format {CHECKPOINT_FORMAT}; train it anew, "
+            "or use the version of inpaint_lib that wrote it"
+        )
+    try:
+        model = PixelRNN(**content["config"])
+        model.load_state_dict(content["model"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"{path}: its weights do not fit the network it describes: {error}"
+        ) from error
+    return model, content

@@ -1,0 +1,39 @@
+"""Where the project's own files are, and how a file is replaced without ever being half there."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def default_path(*parts: str) -> Path:
+    """A path inside the repository, wherever Python was started.
+
+    Only defaults go through here: a relative path that a user types means the working
+    directory, as everywhere. Outside a checkout (a package installed without its
+    repository) the working directory takes the repository's place.
+    """
+    root = Path(__file__).resolve().parent.parent
+    if not (root / "pyproject.toml").is_file():
+        root = Path.cwd()
+    return root.joinpath(*parts)
+
+
+@contextmanager
+def written_whole(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a name beside `path` to write to; the finished file then takes `path`'s place.
+
+    A reader sees the old file or the new one, never a part; a crash or a full disk leaves
+    the old one. The temporary name is fixed, so an interrupted write leaves one file at
+    most, and the next one replaces it.
+    """
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        yield partial
+        with open(partial, "rb+") as file:
+            os.fsync(file.fileno())  # the rename must not reach the disk before the bytes do
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise

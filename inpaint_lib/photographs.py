@@ -1,0 +1,351 @@
+"""From photographs to pairs on disk: crops, holes, and the split by photograph."""
+
+import csv
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Literal, NamedTuple
+from zlib import crc32
+
+import numpy as np
+from PIL import Image
+
+from .data import PREFIX
+from .holes import Box, boxes_mask, random_box, strokes_mask
+from .paths import default_path, written_whole
+from .pictures import list_pictures, read_picture
+
+SIZE = 128  # side of the pictures of a pair, in pixels
+FLATTEST = 0.02  # crops with a smaller standard deviation (of [0, 1]) show nothing to complete
+BUCKETS: dict[str, tuple[int, int] | None] = {
+    "small": (12, 20),  # one box, the range of its sides in pixels
+    "medium": (24, 36),
+    "large": (48, 64),
+    "strokes": None,  # four brush strokes, 3 to 8 pixels wide
+}
+Split = Literal["train", "val", "test"]
+
+# The split by photograph, in one place. Nothing of val or test is ever trained on; what is
+# chosen (a radius, an option, an epoch) is chosen on val, and test is looked at for the record.
+TEST = ("aizkorri.jpg", "astronaut", "chelsea", "china.jpg", "coffee")
+VAL = ("dogs.jpg", "drum_and_wine.jpg", "flower.jpg")
+TRAIN = (
+    "bowl.jpg",
+    "brushes.jpg",
+    "dandelion.jpg",
+    "picos_de_europa.jpg",
+    "rocket",
+    "stream.jpg",
+    "sunset.jpg",
+)
+TEXTURES = (  # grey and scientific pictures of scikit-image: more to learn from, not to test on
+    "camera",
+    "grass",
+    "gravel",
+    "hubble_deep_field",
+    "immunohistochemistry",
+    "retina",
+)
+
+
+class Source(NamedTuple):
+    """A photograph, or a part of one: a name, and how to read it as upright 8-bit RGB."""
+
+    name: str
+    read: Callable[[], Image.Image]
+
+
+@dataclass
+class Pair:
+    """A picture of SIZE x SIZE, its hole (SIZE, SIZE) bool, and where they come from."""
+
+    original: Image.Image
+    hole: np.ndarray
+    photograph: str
+    crop: tuple[int, int, int, int]  # left, top, right, bottom in the photograph's pixels
+    mirrored: bool
+    boxes: list[Box]  # empty: strokes
+    bucket: str
+
+
+def tutorial_source(name: str) -> Source:
+    """A photograph of dataset/photos, or one that scikit-image or scikit-learn carries."""
+    if default_path("dataset", "photos", name).is_file():
+        return Source(name, lambda: read_picture(default_path("dataset", "photos", name)))
+
+    def read() -> Image.Image:
+        if name.endswith(".jpg"):
+            from sklearn.datasets import load_sample_image
+
+            return Image.fromarray(load_sample_image(name))
+        from skimage import data
+
+        return Image.fromarray(getattr(data, name)()).convert("RGB")
+
+    return Source(name, read)
+
+
+def tutorial_sources(split: Split) -> list[Source]:
+    """The tutorial's own photographs of a split."""
+    names = {"train": TRAIN + TEXTURES, "val": VAL, "test": TEST}[split]
+    return [tutorial_source(name) for name in names]
+
+
+def brick_source(split: Split) -> Source:
+    """A part of scikit-image's brick wall (512 x 512); the three share no pixel."""
+    box = {"train": (0, 0, 352, 512), "val": (352, 0, 512, 160), "test": (352, 160, 512, 512)}
+    wall = tutorial_source("brick")
+    return Source(f"brick_{split}", lambda: wall.read().crop(box[split]))
+
+
+def folder_sources(folder: str | os.PathLike, seed: int) -> dict[Split, list[Source]]:
+    """A folder's photographs, shuffled by the seed: about 15 % each for val and test."""
+    folder = Path(folder)
+    names = list_pictures(folder)
+    if len(names) < 3:
+        raise ValueError(
+            f"{folder}: {len(names)} photograph(s); a split by photograph needs at least 3"
+        )
+    shuffled = np.random.default_rng(seed).permutation(names).tolist()
+    held_out = max(1, round(0.15 * len(names)))
+
+    def sources(some: list[str]) -> list[Source]:
+        return [Source(n, lambda n=n: read_picture(folder / n)) for n in sorted(some)]  # type: ignore[misc]
+
+    return {
+        "test": sources(shuffled[:held_out]),
+        "val": sources(shuffled[held_out : 2 * held_out]),
+        "train": sources(shuffled[2 * held_out :]),
+    }
+
+
+def flat(picture: Image.Image) -> bool:
+    return float(np.asarray(picture).std()) / 255 < FLATTEST
+
+
+def resized(picture: Image.Image, crop: tuple[int, int, int, int]) -> Image.Image:
+    return picture.resize((SIZE, SIZE), Image.Resampling.LANCZOS, box=crop)
+
+
+def random_crops(
+    picture: Image.Image, rng: np.random.Generator, zoom: float
+) -> Iterator[tuple[Image.Image, tuple[int, int, int, int]]]:
+    """Endless square crops, from SIZE pixels wide to `zoom` times that, brought to SIZE.
+
+    A smaller photograph is enlarged. Raises ValueError where nothing in it is worth a crop.
+    """
+    shortest = min(picture.size)
+    narrowest, widest = min(SIZE, shortest), min(round(SIZE * zoom), shortest)
+    misses = 0
+    while True:
+        side = round(narrowest * (widest / narrowest) ** rng.random())
+        left = int(rng.integers(0, picture.width - side + 1))
+        top = int(rng.integers(0, picture.height - side + 1))
+        crop = (left, top, left + side, top + side)
+        if not flat(resized(picture, crop)):
+            misses = 0
+            yield resized(picture, crop), crop
+        elif (misses := misses + 1) == 200:
+            raise ValueError("nothing but flat areas in this photograph; leave it out")
+
+
+def tiles(picture: Image.Image, count: int) -> list[tuple[Image.Image, tuple[int, int, int, int]]]:
+    """`count` tiles that share no pixel, as wide a view each as allows for that many.
+
+    Fewer where the photograph is too small: never enlarged, unless it is smaller than SIZE.
+    """
+    for side in range(min(picture.size), 0, -1):
+        if (picture.width // side) * (picture.height // side) < count and side > SIZE:
+            continue
+        across, down = picture.width // side, picture.height // side
+        x0, y0 = (picture.width - across * side) // 2, (picture.height - down * side) // 2
+        crops = [
+            (x0 + i * side, y0 + j * side, x0 + (i + 1) * side, y0 + (j + 1) * side)
+            for j in range(down)
+            for i in range(across)
+        ]
+        found = [(tile, crop) for crop in crops if not flat(tile := resized(picture, crop))]
+        if len(found) >= count or side <= SIZE:
+            break
+    chosen = np.linspace(0, len(found) - 1, min(count, len(found))).round().astype(int)
+    return [found[i] for i in chosen]
+
+
+def bucket_hole(bucket: str, rng: np.random.Generator) -> tuple[np.ndarray, list[Box]]:
+    """A hole of one of BUCKETS, or of training ("train": one to three boxes of 12 to 64 px)."""
+    if bucket == "train":
+        boxes = [random_box((SIZE, SIZE), (12, 64), rng) for _ in range(rng.integers(1, 4))]
+    elif sides := BUCKETS[bucket]:
+        boxes = [random_box((SIZE, SIZE), sides, rng)]
+    else:
+        return strokes_mask((SIZE, SIZE), rng), []
+    return boxes_mask((SIZE, SIZE), boxes), boxes
+
+
+def training_pairs(sources: list[Source], count: int, seed: int, zoom: float) -> Iterator[Pair]:
+    """At least `count` pairs, as many from each photograph: crops of several scales, mirrored."""
+    for source in sources:
+        rng = np.random.default_rng([seed, crc32(source.name.encode())])
+        crops = random_crops(source.read(), rng, zoom)
+        for _ in range(-(-count // len(sources))):
+            original, crop = next(crops)
+            mirrored = bool(rng.random() < 0.5)
+            if mirrored:
+                original = original.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+            hole, boxes = bucket_hole("train", rng)
+            yield Pair(original, hole, source.name, crop, mirrored, boxes, "train")
+
+
+def held_out_pairs(sources: list[Source], per_bucket: int, seed: int) -> Iterator[Pair]:
+    """At least `per_bucket` pairs in each bucket, as many from each photograph.
+
+    Crops share no pixel; a photograph too small for that many uses each in several buckets.
+    """
+    each = -(-per_bucket // len(sources))
+    for source in sources:
+        rng = np.random.default_rng([seed, crc32(source.name.encode())])
+        crops = tiles(source.read(), each * len(BUCKETS))
+        if not crops:
+            raise ValueError(f"{source.name}: nothing but flat areas; leave it out")
+        names = [bucket for _ in range(each) for bucket in BUCKETS]
+        for bucket, (original, crop) in zip(names, islice(cycle(crops), len(names)), strict=True):
+            hole, boxes = bucket_hole(bucket, rng)
+            yield Pair(original, hole, source.name, crop, False, boxes, bucket)
+
+
+def brick_pairs(source: Source, per_bucket: int, seed: int) -> Iterator[Pair]:
+    """Held-out pairs of the wall: it is too small for tiles, so crops overlap within a split."""
+    for bucket in BUCKETS:
+        rng = np.random.default_rng([seed, crc32(f"{source.name} {bucket}".encode())])
+        for original, crop in islice(random_crops(source.read(), rng, 1.0), per_bucket):
+            hole, boxes = bucket_hole(bucket, rng)
+            yield Pair(original, hole, source.name, crop, False, boxes, bucket)
+
+
+def write_pairs(pairs: Iterator[Pair], folder: Path, seed: int) -> int:
+    """`original_images/NAME.png`, `occluded_images/occluded_NAME.png`, `masks/NAME.png`, manifest.
+
+    Replaces what an earlier call made, and nothing else: raises FileExistsError when the
+    folder holds pictures that are in no manifest.
+    """
+    manifest = folder / "manifest.csv"
+    folders = {kind: folder / kind for kind in ("original_images", "occluded_images", "masks")}
+    ours = set()
+    if manifest.is_file():
+        with open(manifest, newline="", encoding="utf-8") as file:
+            ours = {row["name"] for row in csv.DictReader(file)}
+    for path in folders.values():
+        path.mkdir(parents=True, exist_ok=True)
+        foreign = {n for n in os.listdir(path) if not n.startswith(".")}
+        foreign -= {prefix + name for name in ours for prefix in ("", PREFIX)}
+        if foreign:
+            raise FileExistsError(
+                f"{path / min(foreign)}: not made by `prepare`; move your own pictures elsewhere, "
+                "for `prepare` replaces what it makes in this folder"
+            )
+    for name in ours:
+        for kind, path in folders.items():
+            prefix = PREFIX if kind == "occluded_images" else ""
+            (path / f"{prefix}{name}").unlink(missing_ok=True)
+    rows: list[dict[str, object]] = []
+    for i, pair in enumerate(pairs):
+        name = f"{i:04d}_{Path(pair.photograph).stem}.png"
+        occluded = np.where(pair.hole[..., None], 0, np.asarray(pair.original)).astype(np.uint8)
+        pictures = {
+            folders["original_images"] / name: pair.original,
+            folders["occluded_images"] / f"{PREFIX}{name}": Image.fromarray(occluded),
+            folders["masks"] / name: Image.fromarray(pair.hole.astype(np.uint8) * 255),
+        }
+        for path, picture in pictures.items():
+            picture.save(path, compress_level=1)  # encoding takes most of the time
+        rows.append(
+            {
+                "name": name,
+                "photograph": pair.photograph,
+                "crop": " ".join(map(str, pair.crop)),
+                "mirrored": int(pair.mirrored),
+                "hole": "; ".join(" ".join(map(str, box)) for box in pair.boxes) or "strokes",
+                "bucket": pair.bucket,
+                "seed": seed,
+            }
+        )
+    with written_whole(manifest) as partial, open(partial, "w", newline="", encoding="utf-8") as f:
+        writer = csv.DictWriter(f, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return len(rows)
+
+
+def prepare(
+    photos: Path | None = None,
+    flowers102: bool = False,
+    out: Path | None = None,
+    train_pairs: int = 616,
+    per_bucket: int = 24,
+    seed: int = 0,
+) -> dict[str, int]:
+    """Build train, val and test pairs of 128 x 128, in seconds; returns how many each holds.
+
+    Without arguments: the tutorial's own two worlds, dataset/{train,val,test} of photographs
+    and dataset/bricks/{train,val,test} of one wall. Nothing is downloaded. Each pixel follows
+    from the photographs and the seed.
+
+    Args:
+        photos: A folder of your own photographs instead; split by photograph.
+        flowers102: Download Flowers102 (Nilsback & Zisserman 2008; 330 MB) and prepare that.
+        out: Where to; by default dataset/own for `photos`, dataset/flowers102 for `flowers102`.
+        train_pairs: Training pairs, at least.
+        per_bucket: Pairs in each of the four hole sizes of val and of test, at least.
+        seed: Of the crops, the holes, and the split of `photos`.
+    """
+    made: dict[str, int] = {}
+    if flowers102:
+        photos, out = _download_flowers(), out or default_path("dataset", "flowers102")
+    worlds: dict[Path, dict[Split, list[Source]]] = {}
+    if photos is not None:
+        worlds[out or default_path("dataset", "own")] = folder_sources(photos, seed)
+    else:
+        root = out or default_path("dataset")
+        splits: tuple[Split, ...] = ("train", "val", "test")
+        worlds[root] = {split: tutorial_sources(split) for split in splits}
+        for split in splits:
+            wall = brick_source(split)
+            pairs = (
+                training_pairs([wall], train_pairs, seed, zoom=1.0)
+                if split == "train"
+                else brick_pairs(wall, per_bucket, seed)
+            )
+            folder = root / "bricks" / split
+            made[str(folder)] = write_pairs(pairs, folder, seed)
+    for root, by_split in worlds.items():
+        for split, sources in by_split.items():
+            pairs = (
+                training_pairs(sources, train_pairs, seed, zoom=4.0)
+                if split == "train"
+                else held_out_pairs(sources, per_bucket, seed)
+            )
+            made[str(root / split)] = write_pairs(pairs, root / split, seed)
+    return made
+
+
+def ensure_prepared() -> None:
+    """`prepare()`, unless it has been done."""
+    folders = [default_path("dataset", *world, "test") for world in ((), ("bricks",))]
+    if not all((folder / "manifest.csv").is_file() for folder in folders):
+        prepare()
+
+
+def _download_flowers() -> Path:
+    from torchvision.datasets import Flowers102
+
+    root = default_path("dataset", "downloads")
+    try:
+        Flowers102(str(root), download=True)
+    except (OSError, RuntimeError) as error:
+        raise OSError(
+            f"Flowers102 could not be downloaded to {root} ({error}); check the network, or use "
+            "photographs of your own: `python -m inpaint_lib prepare --photos DIR`"
+        ) from error
+    return root / "flowers-102" / "jpg"

@@ -1,0 +1,54 @@
+"""Finding, reading and checking picture files."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+
+
+def list_pictures(folder: str | os.PathLike) -> list[str]:
+    """Names of the picture files in a folder, sorted; hidden files and others are passed over.
+
+    Raises FileNotFoundError when the folder is missing, ValueError when it holds no picture.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"{folder}: no such folder; `python -m inpaint_lib prepare` makes the tutorial's"
+        )
+    names = sorted(
+        name
+        for name in os.listdir(folder)
+        if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
+    )
+    if not names:
+        raise ValueError(f"{folder}: no pictures in this folder ({', '.join(sorted(SUFFIXES))})")
+    return names
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """8-bit RGB, turned the way the camera's EXIF note says. Transparency is dropped."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16") or image.mode == "I":
+        # Pillow would clip 16-bit values at 255: nearly all of them.
+        image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8))
+    return image.convert("RGB")
+
+
+def read_picture(path: str | os.PathLike, mode: str = "RGB") -> Image.Image:
+    """A picture file as upright 8-bit RGB; `mode="L"` for a mask file.
+
+    Raises FileNotFoundError, or ValueError when it is damaged or no picture; both name the file.
+    """
+    try:
+        with Image.open(path) as image:
+            return upright_rgb(image).convert(mode)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such file") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(
+            f"{path}: cannot be read as a picture ({error}); replace or remove it"
+        ) from error

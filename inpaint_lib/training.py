@@ -1,0 +1,429 @@
+"""Training: the configuration, one step, the loop, and what a run leaves on disk."""
+
+import os
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import filelock
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import lr_scheduler
+from torch.utils.data import DataLoader, DistributedSampler, Subset, default_collate
+from torchvision.utils import save_image
+from tqdm.auto import tqdm
+
+from .data import ImageCompletionDataset, Triple
+from .filling import compose
+from .holes import crop_and_cover
+from .metrics import psnr, ssim
+from .model import CHECKPOINT_FORMAT, PixelRNN, best_device, read_checkpoint, save_model
+from .paths import default_path, written_whole
+
+OCCLUDED = default_path("dataset", "train", "occluded_images")
+ORIGINAL = default_path("dataset", "train", "original_images")
+CHECKPOINTS = default_path("checkpoints")
+COLUMNS = ("epoch", "LR", "L1", "SSIM", "total loss")
+VAL_COLUMNS = ("val L1", "val SSIM", "val total loss", "val hole PSNR [dB]")
+RUN_FILES = ("state.pth", "training_log.txt", "model_epoch*.pth", "samples/sample_epoch*.png")
+# What may differ between a run and its continuation without changing what is computed.
+FREE_TO_CHANGE = {"device", "num_workers", "resume", "overwrite", "save_dir"}
+
+
+@dataclass
+class TrainConfig:
+    """All that a run depends on. The first eight are also the positional arguments of `train`."""
+
+    occluded_dir: Path = OCCLUDED
+    original_dir: Path = ORIGINAL
+    save_dir: Path = CHECKPOINTS
+    epochs: int = 200
+    batch_size: int = 4
+    """Pictures in a step, over all processes together."""
+    lr: float = 1e-4
+    hidden_channels: int = 48
+    device: str | None = None
+    """None: the best there is."""
+
+    num_layers: int = 3
+    patch_size: int = 1
+    """Compute on patches of that many pixels squared; see `PixelRNN`, also for the next two."""
+    norm: Literal["batch", "group"] = "batch"
+    prefill: bool = False
+
+    mask_dir: Path | None = None
+    """True masks of the training pairs; None: found from the pictures' differences."""
+    val_occluded_dir: Path | None = None
+    val_original_dir: Path | None = None
+    val_mask_dir: Path | None = None
+    crop_size: int | None = None
+    """Train on squares of this side, cut at random from the pictures. None: whole pictures."""
+    fresh_holes: bool = False
+    """Draw new holes at every step instead of using the stored ones."""
+    num_workers: int = 0
+
+    schedule: Literal["constant", "one-cycle", "cosine"] = "constant"
+    """one-cycle: warm-up over a tenth of the steps, then cosine (Smith & Topin 2018)."""
+    grad_clip: float | None = None
+    """Largest norm of the gradient."""
+    l1_per_hole: bool = False
+    """L1 averaged over each hole's own pixels, so that a small hole counts like a large one."""
+    bfloat16: bool = False
+    """Autocast the network to bfloat16; the losses stay in float32."""
+    seed: int = 0
+    resume: bool = False
+    """Continue the run in save_dir; start one if there is none."""
+    overwrite: bool = False
+    """Replace the run in save_dir."""
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            if f.name.endswith("_dir") and getattr(self, f.name) is not None:
+                setattr(self, f.name, Path(getattr(self, f.name)))
+
+    def model_options(self) -> dict[str, Any]:
+        """The arguments of the `PixelRNN` to train."""
+        names = ("hidden_channels", "num_layers", "patch_size", "norm", "prefill")
+        return {name: getattr(self, name) for name in names}
+
+    def plain(self) -> dict[str, Any]:
+        """As numbers and strings only, to be loaded with `weights_only=True`."""
+        return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
+
+
+class Step(NamedTuple):
+    """What the loop yields after each step. `lr` is the learning rate that the step used."""
+
+    epoch: int  # from 1
+    step: int  # from 1, through all epochs
+    total_steps: int
+    lr: float
+    l1: float
+    ssim: float
+    loss: float
+    log: dict[str, float] | None  # the epoch's line of the log, at its last step; else None
+
+
+def completion_loss(
+    pred: Tensor, batch: Triple, *, l1_per_hole: bool = False
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`(loss, l1, ssim)`, scalars: loss = 0.8 L1 + 0.2 (1 - SSIM).
+
+    L1 compares `pred * mask` with `original * mask` and is averaged over all pixels, so a hole
+    counts by its area; with `l1_per_hole` over each hole's pixels, then over the batch. SSIM
+    compares the composite with the original. Computed in float32 at least.
+    """
+    occluded, original, mask = batch
+    pred = pred.to(torch.promote_types(pred.dtype, torch.float32))
+    difference = (pred * mask - original * mask).abs()
+    if l1_per_hole:
+        hole = mask.sum(dim=(1, 2, 3)) * pred.shape[1]
+        l1 = (difference.sum(dim=(1, 2, 3)) / hole.clamp(min=1)).mean()
+    else:
+        l1 = difference.mean()
+    similarity = ssim(compose(occluded, pred, mask), original)
+    return 0.8 * l1 + 0.2 * (1 - similarity), l1, similarity
+
+
+def train_step(
+    model: nn.Module,
+    batch: Triple,
+    optimizer: torch.optim.Optimizer,
+    *,
+    grad_clip: float | None = None,
+    l1_per_hole: bool = False,
+    bfloat16: bool = False,
+) -> dict[str, float]:
+    """One step of the optimizer on a batch `(occluded, original, mask)` on the model's device.
+
+    Returns {"l1", "ssim", "loss"} before the step. Raises FloatingPointError, leaving the
+    weights as they were, when the loss is NaN or infinite.
+    """
+    occluded, _, mask = batch
+    optimizer.zero_grad(set_to_none=True)
+    with torch.autocast(occluded.device.type, torch.bfloat16, enabled=bfloat16):
+        pred = model(occluded, mask)
+    loss, l1, similarity = completion_loss(pred, batch, l1_per_hole=l1_per_hole)
+    if not torch.isfinite(loss):
+        raise FloatingPointError(
+            f"the loss became {loss.item()}; the weights before this step were kept: "
+            "try a lower lr or a grad_clip"
+        )
+    loss.backward()
+    if grad_clip is not None:
+        nn.utils.clip_grad_norm_(model.parameters(), grad_clip)
+    optimizer.step()
+    return {"l1": l1.item(), "ssim": similarity.item(), "loss": loss.item()}
+
+
+class Trainer:
+    """A run: builds or resumes everything from a `TrainConfig`; `steps()` is the loop.
+
+    Several processes: start them with `torchrun`. Each then sees its share of every batch, and
+    rank 0 alone writes.
+
+    Raises FileExistsError when `save_dir` holds another run and neither `resume` nor
+    `overwrite` is set; BlockingIOError while another process trains in it; ValueError when a
+    resumed run's configuration differs; and what `ImageCompletionDataset` raises.
+    """
+
+    def __init__(self, config: TrainConfig):
+        self.config, self.save_dir = config, config.save_dir
+        self.state_path = self.save_dir / "state.pth"
+        self.rank = int(os.environ.get("RANK", "0"))
+        self.world = int(os.environ.get("WORLD_SIZE", "1"))
+        self.device = torch.device(config.device or best_device())
+        if config.batch_size % self.world:
+            raise ValueError(
+                f"batch_size {config.batch_size} must be a multiple of the {self.world} processes"
+            )
+        if self.world > 1:
+            self._join_processes()
+
+        data = ImageCompletionDataset(
+            config.occluded_dir, config.original_dir, mask_dir=config.mask_dir, cache=True
+        )
+        self.sampler: DistributedSampler = DistributedSampler(
+            data, num_replicas=self.world, rank=self.rank, seed=config.seed
+        )
+        self.loader = DataLoader(
+            data,
+            config.batch_size // self.world,
+            sampler=self.sampler,
+            num_workers=config.num_workers,
+            pin_memory=self.device.type != "cpu",
+        )
+        self.val: ImageCompletionDataset | None = None
+        if config.val_occluded_dir is not None and config.val_original_dir is not None:
+            self.val = ImageCompletionDataset(
+                config.val_occluded_dir, config.val_original_dir, mask_dir=config.val_mask_dir
+            )
+        self.total_steps = config.epochs * len(self.loader)
+
+        torch.manual_seed(config.seed)
+        self.model = PixelRNN(**config.model_options()).to(self.device)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.lr)
+        self.schedule = self._make_schedule()
+        self.epoch, self.history = 0, list[dict[str, float]]()
+        if not config.overwrite:
+            self._resume_or_refuse()
+
+    def steps(self) -> Iterator[Step]:
+        """Train to the end, yielding after each step; at an epoch's last, after it is on disk.
+
+        Stop by not asking for more, or by closing the generator: `state.pth` then holds the
+        last complete epoch, and a new Trainer with `resume` goes on from there.
+        """
+        model: nn.Module = self.model
+        if self.world > 1:
+            model = DistributedDataParallel(model)
+        # The system frees the lock when the process ends, however it ends.
+        self.save_dir.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(self.save_dir / ".lock", timeout=0)
+        try:
+            with nullcontext() if self.rank else lock:
+                self._tidy()
+                while self.epoch < self.config.epochs:
+                    yield from self._one_epoch(model)
+        except filelock.Timeout:
+            raise BlockingIOError(
+                f"{self.save_dir}: another process is training in this folder; wait for it, "
+                "or choose another save_dir"
+            ) from None
+
+    def _one_epoch(self, model: nn.Module) -> Iterator[Step]:
+        config, epoch = self.config, self.epoch + 1
+        # All randomness of an epoch follows from (seed, epoch), so a resumed run repeats it.
+        self.sampler.set_epoch(epoch)
+        torch.manual_seed(config.seed + 1_000_003 * epoch)
+        rng = np.random.default_rng([config.seed, epoch, self.rank])
+        sums = torch.zeros(4)  # L1, SSIM, loss, pictures
+        model.train()
+        for i, batch in enumerate(self.loader, start=1):
+            if config.crop_size is not None or config.fresh_holes:
+                batch = crop_and_cover(batch, config.crop_size, config.fresh_holes, rng)
+            occluded, original, mask = (t.to(self.device, non_blocking=True) for t in batch)
+            lr, step = self.optimizer.param_groups[0]["lr"], self.epoch * len(self.loader) + i
+            try:
+                losses = train_step(
+                    model,
+                    (occluded, original, mask),
+                    self.optimizer,
+                    grad_clip=config.grad_clip,
+                    l1_per_hole=config.l1_per_hole,
+                    bfloat16=config.bfloat16,
+                )
+            except FloatingPointError as error:
+                raise FloatingPointError(f"step {step} (epoch {epoch}): {error}") from None
+            self.schedule.step()
+            sums += len(mask) * torch.tensor([*losses.values(), 1.0])
+            log = self._end_epoch(epoch, lr, sums) if i == len(self.loader) else None
+            yield Step(epoch, step, self.total_steps, lr, **losses, log=log)
+
+    def _end_epoch(self, epoch: int, lr: float, sums: Tensor) -> dict[str, float]:
+        """Averages over the epoch and validation; then everything to disk, the state last."""
+        if self.world > 1:
+            sums = sums.to(self.device)
+            dist.all_reduce(sums)
+        averages = (sums[:3] / sums[3]).tolist()
+        log = dict(zip(COLUMNS, [epoch, lr, *averages], strict=True))
+        if self.rank == 0:
+            self.model.eval()
+            log |= self.validate()
+            self.history.append(log)
+            if epoch == 1 or epoch % 5 == 0 or epoch == self.config.epochs:
+                self._save_samples(self.save_dir / "samples" / f"sample_epoch{epoch}.png")
+                save_model(self.model, self.save_dir / f"model_epoch{epoch}.pth")
+            self._write_log()
+            self._save_state(epoch)
+        self.epoch = epoch
+        return log
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Averages over the validation pairs; the hole's PSNR as a mean over pictures."""
+        if self.val is None:
+            return {}
+        rows = []
+        for batch in DataLoader(self.val, self.config.batch_size):
+            occluded, original, mask = (t.to(self.device) for t in batch)
+            pred = self.model(occluded, mask)
+            loss, l1, similarity = completion_loss(
+                pred, (occluded, original, mask), l1_per_hole=self.config.l1_per_hole
+            )
+            db = psnr(pred, original, mask)
+            rows += [[l1.item(), similarity.item(), loss.item(), one] for one in db.tolist()]
+        # Masked: a hole filled without any error has an infinite PSNR.
+        means = np.ma.masked_invalid(rows).mean(axis=0).filled(np.inf)
+        return dict(zip(VAL_COLUMNS, means.tolist(), strict=True))
+
+    @torch.no_grad()
+    def _save_samples(self, path: Path) -> None:
+        pairs = self.val or self.loader.dataset
+        chosen = np.linspace(0, len(pairs) - 1, min(8, len(pairs))).astype(int)  # type: ignore[arg-type]
+        occluded, original, mask = default_collate(list(Subset(pairs, chosen.tolist())))  # type: ignore[call-overload]
+        pred = self.model(occluded.to(self.device), mask.to(self.device)).cpu()
+        path.parent.mkdir(exist_ok=True)
+        with written_whole(path) as partial:
+            rows = torch.cat([occluded, compose(occluded, pred, mask), original])
+            save_image(rows, partial, nrow=len(chosen), format="png")
+
+    def _write_log(self) -> None:
+        lines = ["\t".join(COLUMNS + VAL_COLUMNS)]
+        for log in self.history:
+            cells = [f"{log['epoch']:.0f}", f"{log['LR']:.4g}"]
+            cells += [f"{log[c]:.6f}" if c in log else "" for c in COLUMNS[2:] + VAL_COLUMNS]
+            lines.append("\t".join(cells))
+        with written_whole(self.save_dir / "training_log.txt") as partial:
+            partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def _save_state(self, epoch: int) -> None:
+        """Everything a continuation needs; the original kept weights alone."""
+        state = {
+            "format": CHECKPOINT_FORMAT,
+            "config": self.model.config,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "random": torch.get_rng_state(),
+            "train_config": self.config.plain(),
+            "epoch": epoch,
+            "history": self.history,
+        }
+        with written_whole(self.state_path) as partial:
+            torch.save(state, partial)
+
+    def _make_schedule(self) -> lr_scheduler.LRScheduler:
+        steps, kind = self.total_steps, self.config.schedule
+        if kind == "one-cycle":
+            return lr_scheduler.OneCycleLR(self.optimizer, self.config.lr, steps, pct_start=0.1)
+        if kind == "cosine":
+            return lr_scheduler.CosineAnnealingLR(self.optimizer, steps)
+        return lr_scheduler.ConstantLR(self.optimizer, factor=1.0)
+
+    def _run_files(self) -> list[Path]:
+        return [path for pattern in RUN_FILES for path in self.save_dir.glob(pattern)]
+
+    def _resume_or_refuse(self) -> None:
+        if self._run_files() and not self.config.resume:
+            raise FileExistsError(
+                f"{self.save_dir}: holds another run; continue it with resume=True (--resume), "
+                "replace it with overwrite=True (--overwrite), or choose another save_dir"
+            )
+        if not self.state_path.is_file():
+            return  # nothing yet, or stopped before its first epoch was complete
+        model, state = read_checkpoint(self.state_path)
+        free = FREE_TO_CHANGE | ({"epochs"} if self.config.schedule == "constant" else set())
+        before, now = state["train_config"], self.config.plain()
+        changed = [
+            f"{name} was {before.get(name)!r}, is {now[name]!r}"
+            for name in now.keys() - free
+            if before.get(name) != now[name]
+        ]
+        if changed:
+            raise ValueError(
+                f"{self.state_path}: cannot resume with another configuration "
+                f"({'; '.join(sorted(changed))}); use the same, or overwrite=True"
+            )
+        self.model.load_state_dict(model.state_dict())
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        torch.set_rng_state(state["random"])
+        self.epoch, self.history = state["epoch"], state["history"]
+
+    def _tidy(self) -> None:
+        """Leave of an earlier run only what this one continues."""
+        if self.rank == 0 and self.epoch > 0:
+            self._write_log()  # a run killed between log and state had logged an epoch too many
+        elif self.rank == 0:
+            for path in self._run_files():
+                path.unlink()
+
+    def _join_processes(self) -> None:
+        if self.device.type != "cpu":
+            self.device = torch.device(self.device.type, int(os.environ["LOCAL_RANK"]))
+            torch.accelerator.set_device_index(self.device.index)
+        if not dist.is_initialized():
+            dist.init_process_group(dist.get_default_backend_for_device(self.device))
+
+
+def train(
+    occluded_dir: str | os.PathLike = OCCLUDED,
+    original_dir: str | os.PathLike = ORIGINAL,
+    save_dir: str | os.PathLike = CHECKPOINTS,
+    epochs: int = 200,
+    batch_size: int = 4,
+    lr: float = 1e-4,
+    hidden_channels: int = 48,
+    device: str | None = None,
+    **options: Any,
+) -> PixelRNN:
+    """Train a `PixelRNN` on pairs of pictures with one progress bar; returns it, in eval mode.
+
+    The defaults are the original's. Every other field of `TrainConfig` is a keyword. In
+    `save_dir`: `training_log.txt` (a line an epoch: averages over it, where the original wrote
+    its last batch), `model_epoch{N}.pth` and `samples/sample_epoch{N}.png` at epoch 1, every
+    5th and the last, and `state.pth` after every epoch, to resume from. Raises what `Trainer`
+    and `train_step` raise.
+    """
+    paths = (Path(occluded_dir), Path(original_dir), Path(save_dir))
+    config = TrainConfig(*paths, epochs, batch_size, lr, hidden_channels, device, **options)
+    return run(Trainer(config))
+
+
+def run(trainer: Trainer) -> PixelRNN:
+    """Train to the end behind a progress bar. Ctrl-C passes through; the state is on disk."""
+    done, hidden = trainer.epoch * len(trainer.loader), trainer.rank > 0
+    with tqdm(total=trainer.total_steps, initial=done, unit="step", disable=hidden) as bar:
+        for step in trainer.steps():
+            bar.set_description(f"epoch {step.epoch}/{trainer.config.epochs}", refresh=False)
+            bar.set_postfix_str(
+                f"L1 {step.l1:.4f}, SSIM {step.ssim:.3f}, loss {step.loss:.4f}", refresh=False
+            )
+            bar.update()
+    return trainer.model.eval()

@@ -1,0 +1,179 @@
+"""Completing one photograph."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from inpaint_lib import PixelRNN, complete
+
+
+def network(**options) -> PixelRNN:
+    torch.manual_seed(0)
+    return PixelRNN(hidden_channels=4, **options).eval()
+
+
+def picture(height: int = 23, width: int = 31, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def box(height: int = 23, width: int = 31) -> np.ndarray:
+    hole = np.zeros((height, width), dtype=bool)
+    hole[height // 4 : height // 2 + 1, width // 4 : width // 2 + 1] = True
+    return hole
+
+
+class Painter(PixelRNN):
+    """Predicts one colour everywhere, and keeps what it was shown."""
+
+    def __init__(self, colour: float = 1.0):
+        super().__init__(hidden_channels=4)
+        self.colour, self.seen = colour, []
+
+    def forward(self, img_rgb, mask):
+        self.seen.append((img_rgb, mask, self.training, torch.is_grad_enabled()))
+        return torch.full_like(img_rgb, self.colour)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 7), (23, 31), (64, 64), (65, 130)])
+@pytest.mark.parametrize("options", [{}, {"patch_size": 4, "prefill": True}])
+def test_size_and_known_pixels_are_those_of_the_photograph(size, options):
+    image, hole = picture(*size), box(*size)
+    done = complete(network(**options), image, hole)
+    assert isinstance(done, Image.Image)
+    assert done.mode == "RGB"
+    assert done.size == (size[1], size[0])
+    assert np.array_equal(np.asarray(done)[~hole], image[~hole])
+
+
+def test_the_hole_and_nothing_else_gets_the_networks_prediction():
+    image, hole = picture(), box()
+    for colour, value in ((0.0, 0), (1.0, 255), (0.5, 128), (100.4 / 255, 100)):
+        done = np.asarray(complete(Painter(colour), image, hole))
+        assert (done[hole] == value).all()
+        assert np.array_equal(done[~hole], image[~hole])
+
+
+def test_what_lies_under_the_hole_never_reaches_the_network():
+    image, hole = picture(), box()
+    model = Painter()
+    complete(model, image, hole)
+    [(shown, mask, training, grad)] = model.seen
+    assert np.array_equal(mask[0, 0].numpy(), hole.astype(np.float32))
+    expected = torch.from_numpy(image / np.float32(255)).permute(2, 0, 1)
+    assert torch.equal(shown[0], expected * ~torch.from_numpy(hole))
+    assert not training
+    assert not grad
+
+
+def test_an_array_a_pil_image_and_a_path_give_the_same(tmp_path):
+    image, hole, model = picture(), box(), network()
+    Image.fromarray(image).save(tmp_path / "photo.png")
+    forms = [image, Image.fromarray(image), tmp_path / "photo.png", str(tmp_path / "photo.png")]
+    first, *others = (np.asarray(complete(model, form, hole)) for form in forms)
+    assert all(np.array_equal(first, other) for other in others)
+
+
+@pytest.mark.parametrize("form", [np.uint8, np.int64, np.float32, "255", "list", "pil"])
+def test_whatever_is_not_zero_in_the_mask_is_hole(form):
+    image, hole, model = picture(), box(), network()
+    mask = {
+        "255": lambda: hole.astype(np.uint8) * 255,
+        "list": hole.tolist,
+        "pil": lambda: Image.fromarray(hole),
+    }.get(form, lambda: hole.astype(form))()
+    assert np.array_equal(complete(model, image, mask), complete(model, image, hole))
+
+
+def test_the_caller_keeps_image_and_mask_as_they_were():
+    image, hole = picture(), box()
+    pil = Image.fromarray(image)
+    complete(Painter(), image, hole)
+    complete(Painter(), pil, hole)
+    assert np.array_equal(image, picture())
+    assert np.array_equal(pil, picture())
+    assert np.array_equal(hole, box())
+
+
+def test_a_turned_photograph_is_completed_upright(tmp_path):
+    image = picture(20, 30)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn clockwise
+    Image.fromarray(image).save(tmp_path / "turned.png", exif=exif)
+    upright, hole = np.rot90(image, -1), box(30, 20)
+    for form in (tmp_path / "turned.png", Image.open(tmp_path / "turned.png")):
+        done = np.asarray(complete(network(), form, hole))
+        assert np.array_equal(done[~hole], upright[~hole])
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "I;16"])
+def test_photographs_of_any_mode_come_back_as_rgb(mode):
+    hole = box()
+    done = complete(network(), Image.fromarray(picture()).convert("L").convert(mode), hole)
+    assert done.mode == "RGB"
+    assert done.size == (31, 23)
+
+
+@pytest.mark.parametrize("shape", [(31, 23), (23, 30), (1, 1), (23, 31, 1), (23, 31, 3)])
+def test_a_mask_of_another_size_is_refused_with_both_sizes(shape):
+    with pytest.raises(ValueError, match=rf"mask.*{shape[0]}, {shape[1]}.*\(23, 31\)"):
+        complete(network(), picture(), np.ones(shape, dtype=bool))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((23, 31), dtype=np.uint8),
+        np.zeros((23, 31, 4), dtype=np.uint8),
+        np.zeros((23, 31, 3), dtype=np.float32),
+        np.zeros((1, 23, 31, 3), dtype=np.uint8),
+    ],
+    ids=["grey", "four-channels", "float", "batch"],
+)
+def test_an_array_that_is_no_picture_is_refused(array):
+    with pytest.raises(ValueError, match="uint8"):
+        complete(network(), array, box())
+
+
+def test_a_path_without_a_picture_is_named(tmp_path):
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(ValueError, match=r"text\.png"):
+        complete(network(), tmp_path / "text.png", box())
+    with pytest.raises(FileNotFoundError, match=r"none\.png"):
+        complete(network(), tmp_path / "none.png", box())
+
+
+def test_an_empty_mask_gives_the_picture_back():
+    model = Painter()
+    done = complete(model, picture(), np.zeros((23, 31)))
+    assert np.array_equal(done, picture())
+    assert model.seen == []
+
+
+@pytest.mark.parametrize("options", [{}, {"prefill": True}])
+def test_a_hole_as_large_as_the_picture_is_filled_somehow(options):
+    done = complete(network(**options), picture(), np.ones((23, 31)))
+    assert done.size == (31, 23)
+    again = complete(network(**options), picture(seed=1), np.ones((23, 31)))
+    assert np.array_equal(done, again)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_network_in_training_goes_on_training_with_its_statistics_untouched(training):
+    model = network().train(training)
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    expected = np.asarray(complete(network(), picture(), box()))
+    assert np.array_equal(complete(model, picture(), box()), expected)
+    assert all(m.training == training for m in model.modules())
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+def test_a_network_in_training_goes_on_training_even_after_a_failure():
+    class Failing(PixelRNN):
+        def forward(self, img_rgb, mask):
+            raise RuntimeError("out of memory")
+
+    model = Failing(hidden_channels=4).train()
+    with pytest.raises(RuntimeError, match="out of memory"):
+        complete(model, picture(), box())
+    assert model.training

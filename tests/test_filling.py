@@ -1,0 +1,130 @@
+"""Putting a prediction into the hole, and the push-pull fill."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inpaint_lib import compose, push_pull
+
+
+def rand(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def box_mask(height: int, width: int, batch: int = 1) -> torch.Tensor:
+    mask = torch.zeros(batch, 1, height, width)
+    mask[..., height // 4 : 3 * height // 4, width // 4 : 3 * width // 4] = 1
+    return mask
+
+
+def bits(x: torch.Tensor) -> torch.Tensor:
+    return x.contiguous().view(torch.int32)
+
+
+# compose
+
+
+def test_known_pixels_come_through_bit_identical():
+    occluded, pred, mask = rand(2, 3, 12, 10), rand(2, 3, 12, 10, seed=1), box_mask(12, 10, 2)
+    occluded[:, :, 0, 0] = -0.0
+    occluded[:, :, 0, 1] = 1e-42
+    comp = compose(occluded, pred, mask)
+    hole = mask.expand_as(comp) == 1
+    assert torch.equal(bits(comp)[~hole], bits(occluded)[~hole])
+    assert torch.equal(bits(comp)[hole], bits(pred)[hole])
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_nothing_of_the_hidden_side_leaks_through_compose(bad):
+    occluded, pred, mask = rand(1, 3, 12, 10), rand(1, 3, 12, 10, seed=1), box_mask(12, 10)
+    expected = compose(occluded, pred, mask)
+    occluded_bad = torch.where(mask == 1, torch.tensor(bad), occluded)
+    pred_bad = torch.where(mask == 0, torch.tensor(bad), pred)
+    assert torch.equal(compose(occluded_bad, pred_bad, mask), expected)
+
+
+def test_only_the_hole_passes_a_gradient_to_the_prediction():
+    occluded, mask = rand(1, 3, 8, 8), box_mask(8, 8)
+    pred = rand(1, 3, 8, 8, seed=1).requires_grad_()
+    compose(occluded, pred, mask).sum().backward()
+    assert torch.equal(pred.grad, mask.expand_as(pred))
+
+
+# push_pull
+
+SIZES = st.tuples(st.integers(1, 19), st.integers(1, 19))
+SHARES = st.sampled_from([0.05, 0.3, 0.7, 0.97])
+
+
+def random_case(size: tuple[int, int], share: float, seed: int):
+    """A picture in [-2, 3), and a mask with about that share of hole and a known pixel."""
+    mask = (rand(2, 1, *size, seed=seed) < share).float()
+    mask[:, :, seed % size[0], seed % size[1]] = 0
+    return 5 * rand(2, 3, *size, seed=seed + 1) - 2, mask
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(size=SIZES, share=SHARES, seed=st.integers(0, 10_000))
+def test_the_fill_keeps_what_is_known_and_stays_among_its_values(size, share, seed):
+    image, mask = random_case(size, share, seed)
+    filled = push_pull(image, mask)
+    known = mask.expand_as(image) == 0
+    assert filled.shape == image.shape
+    assert torch.equal(bits(filled)[known], bits(image)[known])
+    infinity = torch.tensor(float("inf"))
+    low = torch.where(known, image, infinity).amin(dim=(2, 3), keepdim=True)
+    high = torch.where(known, image, -infinity).amax(dim=(2, 3), keepdim=True)
+    assert (filled >= low - 1e-5).all()
+    assert (filled <= high + 1e-5).all()
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(size=SIZES, share=SHARES, seed=st.integers(0, 10_000))
+def test_hidden_pixels_have_no_influence_on_the_fill(size, share, seed):
+    image, mask = random_case(size, share, seed)
+    expected = push_pull(image, mask)
+    nan_below = torch.where(mask == 1, torch.tensor(float("nan")), image)
+    assert torch.equal(bits(push_pull(nan_below, mask)), bits(expected))
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(size=SIZES, share=SHARES, seed=st.integers(0, 10_000))
+def test_a_constant_picture_stays_constant(size, share, seed):
+    _, mask = random_case(size, share, seed)
+    colour = torch.tensor([0.2, 0.5, 0.9])[None, :, None, None]
+    image = colour.expand(2, 3, *size)
+    torch.testing.assert_close(push_pull(image * (1 - mask), mask), image.contiguous())
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 6), (5, 7), (16, 16)])
+def test_with_nothing_known_the_fill_is_black(size):
+    filled = push_pull(rand(1, 3, *size), torch.ones(1, 1, *size))
+    assert torch.equal(filled, torch.zeros(1, 3, *size))
+
+
+def test_pictures_of_a_batch_do_not_mix():
+    image, mask = random_case((14, 11), 0.7, 3)
+    together = push_pull(image, mask)
+    for i in range(2):
+        torch.testing.assert_close(push_pull(image[i : i + 1], mask[i : i + 1])[0], together[i])
+
+
+def test_the_fill_takes_the_colour_of_the_nearer_side():
+    image = torch.zeros(1, 1, 16, 16)
+    image[..., 8:] = 1
+    mask = torch.zeros_like(image)
+    mask[..., 6:10, 2:14] = 1
+    filled = push_pull(image, mask)[0, 0, 8]
+    assert filled[2] < 0.3
+    assert filled[13] > 0.7
+    assert (filled.diff() >= -1e-6).all()
+
+
+def test_the_fill_passes_gradients_from_the_hole_to_known_pixels_only():
+    image, mask = random_case((9, 8), 0.6, 1)
+    image.requires_grad_()
+    (push_pull(image, mask) * mask).sum().backward()
+    hidden = mask.expand_as(image) == 1
+    assert image.grad[hidden].count_nonzero() == 0
+    assert image.grad[~hidden].count_nonzero() > 0

@@ -1,0 +1,121 @@
+"""Boxes and brush strokes."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import distance_transform_edt
+
+from inpaint_lib import holes
+from inpaint_lib.holes import boxes_mask, random_box, random_hole, strokes_mask
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@pytest.fixture
+def limited_drawing(monkeypatch):
+    """Strokes are drawn anew until they fit: give up after three hundred times."""
+    draw, times = holes.ImageDraw.Draw, []
+
+    def counted(*args):
+        times.append(1)
+        assert len(times) < 300, "the strokes never cover the wanted share of the picture"
+        return draw(*args)
+
+    monkeypatch.setattr(holes.ImageDraw, "Draw", counted)
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 10_000),
+    size=st.tuples(st.integers(40, 90), st.integers(40, 90)),
+    sides=st.tuples(st.integers(1, 40), st.integers(1, 40)).map(sorted),
+)
+def test_a_box_lies_in_the_picture_with_sides_in_range(seed, size, sides):
+    left, top, width, height = random_box(size, tuple(sides), rng(seed))
+    assert left >= 0
+    assert top >= 0
+    assert left + width <= size[1]
+    assert top + height <= size[0]
+    assert sides[0] <= width <= sides[1]
+    assert sides[0] <= height <= sides[1]
+
+
+def test_both_ends_of_the_range_of_sides_and_all_places_occur():
+    boxes = [random_box((10, 12), (4, 6), rng(s)) for s in range(300)]
+    assert {w for _, _, w, _ in boxes} == {4, 5, 6}
+    assert {h for _, _, _, h in boxes} == {4, 5, 6}
+    assert min(b[0] for b in boxes) == min(b[1] for b in boxes) == 0
+    assert max(b[0] + b[2] for b in boxes) == 12
+    assert max(b[1] + b[3] for b in boxes) == 10
+
+
+def test_a_box_larger_than_the_picture_is_cut_to_it():
+    assert random_box((5, 7), (20, 30), rng()) == (0, 0, 7, 5)
+
+
+def test_the_mask_is_true_inside_any_box():
+    boxes = [(1, 2, 3, 4), (2, 3, 5, 1)]
+    mask = boxes_mask((8, 9), boxes)
+    assert mask.shape == (8, 9)
+    assert mask.dtype == bool
+    for y in range(8):
+        for x in range(9):
+            inside = any(a <= x < a + w and b <= y < b + h for a, b, w, h in boxes)
+            assert mask[y, x] == inside
+
+
+def test_strokes_cover_ten_to_twenty_percent():
+    shares = [strokes_mask((128, 128), rng(s)).mean() for s in range(30)]
+    assert min(shares) >= 0.10
+    assert max(shares) <= 0.20
+    assert len(set(shares)) > 20
+
+
+@pytest.mark.parametrize("width", [3, 5, 8])
+def test_strokes_are_as_wide_as_asked(width):
+    reach = [
+        distance_transform_edt(
+            strokes_mask((128, 128), rng(s), strokes=1, widths=(width, width), area=(0.0, 1.0))
+        ).max()
+        for s in range(21)
+    ]
+    # Half the width, and a little more where a stroke bends or crosses itself.
+    assert width / 2 - 1 <= np.median(reach) <= width / 2 + 1.5
+
+
+def test_strokes_have_the_shape_of_the_picture():
+    assert strokes_mask((60, 90), rng(), strokes=2).shape == (60, 90)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10_000), height=st.integers(1, 70), width=st.integers(1, 70))
+def test_a_random_hole_is_never_empty(seed, height, width):
+    hole = random_hole((height, width), rng(seed))
+    assert hole.shape == (height, width)
+    assert hole.dtype == bool
+    assert hole.any()
+
+
+@pytest.mark.parametrize("size", [(5, 7), (64, 64), (128, 96)])
+def test_a_random_hole_leaves_something_to_go_by(size):
+    assert all(not random_hole(size, rng(s)).all() for s in range(60))
+
+
+@pytest.mark.parametrize("size", [(5, 7), (64, 64), (128, 128)])
+def test_a_random_hole_follows_from_its_generator(size):
+    def series(seed):
+        generator = rng(seed)
+        return np.stack([random_hole(size, generator) for _ in range(8)])
+
+    assert np.array_equal(series(3), series(3))
+    assert not np.array_equal(series(3), series(4))
+    assert len({hole.tobytes() for hole in series(3)}) > 1
+
+
+@pytest.mark.parametrize("size", [(32, 32), (64, 64), (200, 150), (256, 256), (512, 512)])
+def test_a_random_hole_is_found_soon_whatever_the_size(size, limited_drawing):
+    for seed in range(8):
+        assert random_hole(size, rng(seed)).any()

@@ -1,0 +1,333 @@
+"""The network as a whole, and the file it is kept in."""
+
+import math
+import os
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from inpaint_lib import PixelRNN, complete, load_model, push_pull
+from inpaint_lib import model as model_module
+from inpaint_lib.model import save_model
+
+PLAIN = {}
+PATCHED = {"patch_size": 4, "norm": "group", "prefill": True}
+OPTIONS = [
+    pytest.param(PLAIN, id="plain"),
+    pytest.param({"patch_size": 4}, id="patches"),
+    pytest.param({"norm": "group"}, id="group-norm"),
+    pytest.param({"prefill": True}, id="prefill"),
+    pytest.param(PATCHED, id="all"),
+]
+
+
+def network(hidden_channels: int = 4, seed: int = 0, **options) -> PixelRNN:
+    """A small network in eval mode whose last layer does something, with prefill too."""
+    torch.manual_seed(seed)
+    model = PixelRNN(hidden_channels=hidden_channels, **options).eval()
+    with torch.no_grad():
+        [*_, last] = (m for m in model.output_conv.modules() if isinstance(m, nn.Conv2d))
+        last.weight.normal_(0.0, 0.3)
+    return model
+
+
+def picture_and_mask(height: int, width: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    g = torch.Generator().manual_seed(seed)
+    mask = torch.zeros(1, 1, height, width)
+    mask[..., height // 4 : height // 2 + 1, width // 3 : 2 * width // 3 + 1] = 1
+    return torch.rand(1, 3, height, width, generator=g), mask
+
+
+# The network
+
+
+def test_the_default_network_has_398291_parameters():
+    assert sum(p.numel() for p in PixelRNN().parameters()) == 398_291
+
+
+def test_the_parts_bear_the_names_of_the_chapters():
+    names = [name for name, _ in PixelRNN(hidden_channels=4).named_children()]
+    assert names == ["input_conv", "layers", "convlstm", "res_blocks", "output_conv"]
+
+
+def test_the_parts_have_the_shapes_of_the_design():
+    model = PixelRNN()
+    convs = {n: m for n, m in model.named_modules() if isinstance(m, nn.Conv2d)}
+    assert convs["input_conv"].weight.shape == (48, 4, 7, 7)
+    assert len(model.layers) == 3
+    assert len(model.res_blocks) == 2
+    assert [type(m) for m in model.output_conv] == [nn.Conv2d, nn.ReLU, nn.Conv2d, nn.Sigmoid]
+    assert model.output_conv[0].weight.shape == (32, 48, 3, 3)
+    assert model.output_conv[2].weight.shape == (3, 32, 1, 1)
+    assert convs["convlstm.conv"].weight.shape == (4 * 48, 2 * 48, 3, 3)
+
+
+@pytest.mark.parametrize(("patch_size", "field"), [(1, 29), (4, 4 * 29)])
+def test_the_receptive_field_measured_from_gradients(patch_size, field):
+    model = network(8, patch_size=patch_size).double()
+    side = 4 * 32
+    image = torch.rand(1, 3, side, side, dtype=torch.float64, requires_grad=True)
+    mask = torch.zeros(1, 1, side, side, dtype=torch.float64, requires_grad=True)
+    model(image, mask)[0, :, side // 2, side // 2].sum().backward()
+    for gradient in (image.grad, mask.grad):
+        touched = gradient.abs().sum(dim=(0, 1)) > 0
+        for axis in (0, 1):
+            where = touched.any(dim=axis).nonzero().flatten()
+            assert where.max() - where.min() + 1 == field
+    if patch_size == 1:
+        assert where.tolist() == list(range(side // 2 - 14, side // 2 + 15))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 5), (13, 30), (16, 16), (33, 18)])
+@pytest.mark.parametrize("options", OPTIONS)
+def test_any_height_and_width(options, size):
+    image, mask = picture_and_mask(*size)
+    with torch.no_grad():
+        out = network(16, **options)(image, mask)
+    assert out.shape == (1, 3, *size)
+    assert out.min() >= 0
+    assert out.max() <= 1
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_the_output_stays_between_0_and_1_even_with_wild_weights(options):
+    model = network(8, **options)
+    with torch.no_grad():
+        for p in model.output_conv.parameters():
+            p.mul_(50)
+        out = model(*picture_and_mask(16, 16))
+    assert out.min() >= 0
+    assert out.max() <= 1
+    assert out.std() > 0.1
+
+
+def test_the_convlstm_carries_its_state_through_the_layers():
+    model = network(num_layers=3)
+    steps, layers, blocks_in = [], [], []
+    skips = []
+    model.convlstm.register_forward_hook(lambda m, args, out: steps.append((*args, out)))
+    for layer in model.layers:
+        layer.register_forward_hook(lambda m, args, out: layers.append((args[0], out)))
+    model.input_conv.register_forward_hook(lambda m, args, out: skips.append(out))
+    model.res_blocks.register_forward_hook(lambda m, args, out: blocks_in.append(args[0]))
+
+    with torch.no_grad():
+        model(*picture_and_mask(9, 8))
+
+    assert len(steps) == 3
+    [skip] = skips
+    torch.testing.assert_close(layers[0][0], skip, rtol=0, atol=0)
+    h, c = torch.zeros_like(skip), torch.zeros_like(skip)
+    following = [into for into, _ in layers[1:]] + blocks_in
+    for (x, (h_prev, c_prev), (h_next, c_next)), (_, layer_out), into in zip(
+        steps, layers, following, strict=True
+    ):
+        torch.testing.assert_close(x, layer_out, rtol=0, atol=0)
+        torch.testing.assert_close(h_prev, h, rtol=0, atol=0)
+        torch.testing.assert_close(c_prev, c, rtol=0, atol=0)
+        h, c = h_next, c_next
+        torch.testing.assert_close(into, layer_out + h + skip)
+
+
+@pytest.mark.parametrize("options", [PLAIN, PATCHED])
+def test_convolutions_start_xavier_uniform_without_bias(options):
+    torch.manual_seed(0)
+    model = PixelRNN(hidden_channels=32, **options)
+    convs = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
+    assert len(convs) == 1 + 2 * 3 + 1 + 2 * 2 + 2
+    for conv in convs[: -1 if options else None]:  # with prefill the last one starts at zero
+        assert conv.bias.count_nonzero() == 0
+        out, into, height, width = conv.weight.shape
+        bound = math.sqrt(6 / ((into + out) * height * width))
+        assert conv.weight.abs().max() <= bound
+        if conv.weight.numel() > 500:
+            assert conv.weight.abs().max() > 0.98 * bound
+            assert conv.weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.1)
+
+
+@pytest.mark.parametrize("options", [{"prefill": True}, PATCHED])
+def test_with_prefill_training_starts_at_exactly_the_push_pull_fill(options):
+    torch.manual_seed(0)
+    model = PixelRNN(hidden_channels=4, **options).eval()
+    image, mask = picture_and_mask(21, 18)
+    with torch.no_grad():
+        assert torch.equal(model(image, mask), push_pull(image, mask))
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_every_parameter_gets_a_gradient(options):
+    model = network(**options).train()
+    model(*picture_and_mask(12, 12)).sum().backward()
+    without = [n for n, p in model.named_parameters() if p.grad is None]
+    assert without == []
+
+
+# The polarity of the mask: 1 is the hole
+
+
+@pytest.mark.parametrize("options", [{"prefill": True}, PATCHED])
+def test_with_prefill_only_pixels_outside_the_hole_count(options):
+    model = network(**options)
+    image, mask = picture_and_mask(24, 20)
+    other = torch.rand(image.shape, generator=torch.Generator().manual_seed(5))
+    with torch.no_grad():
+        out = model(image, mask)
+        hidden_changed = model(torch.where(mask == 1, other, image), mask)
+        known_changed = model(torch.where(mask == 0, other, image), mask)
+    assert torch.equal(out, hidden_changed)
+    assert not torch.equal(out * mask, known_changed * mask)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_the_network_is_told_where_the_hole_is(options):
+    model = network(**options)
+    image, mask = picture_and_mask(24, 20)
+    with torch.no_grad():
+        assert not torch.equal(model(image * (1 - mask), mask), model(image * (1 - mask), 1 - mask))
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_completing_looks_at_the_known_pixels_and_keeps_them(options):
+    model = network(**options)
+    rng = np.random.default_rng(0)
+    image, other = rng.integers(0, 256, (2, 23, 19, 3), dtype=np.uint8)
+    hole = np.zeros((23, 19), dtype=bool)
+    hole[6:15, 4:12] = True
+
+    done = np.asarray(complete(model, image, hole))
+    hidden_changed = np.asarray(complete(model, np.where(hole[..., None], other, image), hole))
+    known_changed = np.asarray(complete(model, np.where(hole[..., None], image, other), hole))
+
+    assert np.array_equal(done, hidden_changed)
+    assert np.array_equal(done[~hole], image[~hole])
+    assert not np.array_equal(done[hole], image[hole])
+    assert not np.array_equal(done[hole], known_changed[hole])
+
+
+# The file
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_a_saved_network_comes_back_in_eval_mode_with_the_same_output(options, tmp_path):
+    model = network(8, num_layers=2, **options)
+    save_model(model.train(), tmp_path / "m.pth")
+    loaded = load_model(tmp_path / "m.pth", device="cpu")
+    assert not any(m.training for m in loaded.modules())
+    assert loaded.config == model.config
+    batch = picture_and_mask(14, 11)
+    with torch.no_grad():
+        assert torch.equal(loaded(*batch), model.eval()(*batch))
+
+
+def test_saving_leaves_only_the_file_itself(tmp_path):
+    save_model(network(), tmp_path / "m.pth")
+    save_model(network(seed=1), tmp_path / "m.pth")
+    assert os.listdir(tmp_path) == ["m.pth"]
+
+
+def test_the_path_may_be_a_string(tmp_path):
+    save_model(network(), str(tmp_path / "m.pth"))
+    assert isinstance(load_model(str(tmp_path / "m.pth"), "cpu"), PixelRNN)
+
+
+def test_a_missing_file_is_named_with_the_command_that_makes_one(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none\.pth.*python -m inpaint_lib train"):
+        load_model(tmp_path / "none.pth")
+
+
+@pytest.mark.parametrize("name", [None, "bricks"])
+def test_missing_shipped_weights_are_told_with_the_command_to_run(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(model_module, "default_path", lambda *parts: tmp_path.joinpath(*parts))
+    with pytest.raises(FileNotFoundError, match=r"\.pth.*(make|python -m inpaint_lib) \w+"):
+        load_model(name)
+
+
+@pytest.mark.parametrize("name", [None, "bricks"])
+def test_shipped_weights_are_found_by_name(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(model_module, "default_path", lambda *parts: tmp_path.joinpath(*parts))
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    for seed, file in enumerate(["photographs.pth", "bricks.pth"]):
+        save_model(network(seed=seed), folder / file)
+    expected = network(seed=0 if name is None else 1).state_dict()
+    loaded = load_model(name, "cpu").state_dict()
+    assert all(torch.equal(loaded[key], expected[key]) for key in expected)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_truncated_file_is_refused_by_name(share, tmp_path):
+    save_model(network(), tmp_path / "m.pth")
+    whole = (tmp_path / "m.pth").read_bytes()
+    (tmp_path / "cut.pth").write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(ValueError, match=r"cut\.pth"):
+        load_model(tmp_path / "cut.pth", "cpu")
+
+
+def changed(path, **changes):
+    """The checkpoint in a file with some of its entries replaced."""
+    torch.save(torch.load(path, weights_only=True) | changes, path)
+
+
+@pytest.mark.parametrize("version", [0, 2, None, "1"])
+def test_another_format_version_is_refused_by_name(version, tmp_path):
+    save_model(network(), tmp_path / "m.pth")
+    changed(tmp_path / "m.pth", format=version)
+    with pytest.raises(ValueError, match=r"m\.pth.*format 1"):
+        load_model(tmp_path / "m.pth", "cpu")
+
+
+def test_bare_weights_without_a_configuration_are_refused(tmp_path):
+    torch.save(network().state_dict(), tmp_path / "bare.pth")
+    with pytest.raises(ValueError, match=r"bare\.pth"):
+        load_model(tmp_path / "bare.pth", "cpu")
+
+
+def test_a_tensor_in_place_of_a_checkpoint_is_refused(tmp_path):
+    torch.save(torch.zeros(3), tmp_path / "tensor.pth")
+    with pytest.raises(ValueError, match=r"tensor\.pth"):
+        load_model(tmp_path / "tensor.pth", "cpu")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": network(8).state_dict()},
+        {"model": {}},
+        {"model": None},
+        {"config": network(8).config},
+        {"config": {"no_such_option": 1}},
+        {"config": {"norm": "layer"}},
+        {"config": None},
+    ],
+    ids=["wider", "none", "not-weights", "other-config", "option", "norm", "no-config"],
+)
+def test_weights_that_do_not_fit_are_refused_by_name(changes, tmp_path):
+    save_model(network(4), tmp_path / "m.pth")
+    changed(tmp_path / "m.pth", **changes)
+    with pytest.raises(ValueError, match=r"m\.pth"):
+        load_model(tmp_path / "m.pth", "cpu")
+
+
+class Bomb:
+    """Unpickled, it makes a folder."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def test_code_in_a_checkpoint_is_never_executed(tmp_path):
+    trace, file = tmp_path / "executed", tmp_path / "bomb.pth"
+    model = network()
+    torch.save({"format": 1, "config": model.config, "model": Bomb(trace)}, file)
+    torch.load(file, weights_only=False)
+    assert trace.is_dir(), "this file would do harm if it were unpickled"
+    trace.rmdir()
+
+    with pytest.raises(ValueError, match=r"bomb\.pth"):
+        load_model(file, "cpu")
+    assert not trace.exists()
