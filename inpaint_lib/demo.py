@@ -28,6 +28,7 @@ def demo_config(epochs: int = 36) -> TrainConfig:
         val_mask_dir=val / "masks",
         crop_size=64,
         fresh_holes=True,
+        in_memory=True,
         schedule="one-cycle",
         l1_per_hole=True,
     )

@@ -78,18 +78,18 @@ def crop_and_cover(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Cut a random square out of each triple of a batch, and cover it with a fresh random hole.
 
-    batch (B, 3, H, W), (B, 3, H, W), (B, 1, H, W). With `crop_size` None or no smaller than
-    the picture, whole pictures stay; without `fresh_holes` the stored holes stay, and a crop
-    is placed so that it holds a pixel of its hole. Fresh: crops are mirrored at random too.
+    batch (B, 3, H, W), (B, 3, H, W), (B, 1, H, W), float or uint8. With `crop_size` None or no
+    smaller than the picture, whole pictures stay; without `fresh_holes` the stored holes stay,
+    and a crop is placed so that it holds a pixel of its hole. Fresh: mirrored at random too.
     """
     occluded, original, mask = batch
+    full = 1 if mask.is_floating_point() else 255
     height, width = original.shape[-2:]
     h, w = min(crop_size or height, height), min(crop_size or width, width)
     crops: list[Any] = []
     for item in zip(occluded, original, mask, strict=True):
         top, left = rng.integers(0, height - h + 1), rng.integers(0, width - w + 1)
-        holes = torch.nonzero(item[2][0])
-        if not fresh_holes and len(holes):
+        if not fresh_holes and len(holes := torch.nonzero(item[2][0])):
             y, x = holes[rng.integers(len(holes))].tolist()
             top = rng.integers(max(0, y - h + 1), min(y, height - h) + 1)
             left = rng.integers(max(0, x - w + 1), min(x, width - w) + 1)
@@ -97,8 +97,8 @@ def crop_and_cover(
         if fresh_holes:
             if rng.random() < 0.5:
                 orig = orig.flip(-1)
-            m = torch.from_numpy(random_hole((h, w), rng))[None].to(orig)
-            occ = orig * (1 - m)
+            hole = torch.from_numpy(random_hole((h, w), rng))[None]
+            occ, m = orig.masked_fill(hole, 0), hole.to(m.dtype) * full
         crops.append((occ, orig, m))
     first, second, third = (torch.stack(parts) for parts in zip(*crops, strict=True))
     return first, second, third

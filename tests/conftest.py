@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 
-@pytest.fixture()
+@pytest.fixture
 def pairs(tmp_path: Path) -> Path:
     """A folder of six pairs, 40 x 40, as `prepare` lays them out: smooth colours, one box each."""
     rng = np.random.default_rng(0)

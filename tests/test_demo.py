@@ -10,7 +10,7 @@ from inpaint_lib import demo as module
 from inpaint_lib.photographs import prepare
 
 
-@pytest.fixture()
+@pytest.fixture
 def tiny(tmp_path, monkeypatch):
     """The demo on a handful of pairs, six steps long; returns its run's folder."""
     prepare(out=tmp_path / "dataset", train_pairs=15, per_bucket=2)

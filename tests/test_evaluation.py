@@ -28,6 +28,15 @@ from inpaint_lib.evaluation import (
 BUCKETS = ["small", "medium", "large", "strokes"]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """On tensors this small, threads only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def held_out(bucket: str = "small", seed: int = 0, name: str = "x.png") -> HeldOut:
     """A smooth picture of 40 x 36 with a box, whose place depends on the seed."""
     rng = np.random.default_rng(seed)
@@ -52,12 +61,12 @@ def small_network(seed: int = 0) -> PixelRNN:
     return PixelRNN(hidden_channels=4).eval()
 
 
-def with_error(error: int):
-    """A method that knows the truth of one pair only by its seed: the original plus an error."""
+def painted(value: int):
+    """A method that fills the hole with one grey."""
 
     def method(picture, hole):
         filled = picture.copy()
-        filled[hole] = error
+        filled[hole] = value
         return filled
 
     return method
@@ -89,11 +98,14 @@ def test_a_method_fills_the_hole_and_only_the_hole(method):
 def test_no_method_depends_on_what_lies_under_the_hole(method):
     for seed in range(4):
         pair = held_out(seed=seed)
-        painted = np.where(pair.hole[..., None], 201, pair.original).astype(np.uint8)
-        if method is not mean_colour:
-            assert np.array_equal(method(painted, pair.hole), method(pair.occluded, pair.hole))
-        known = pair.original[~pair.hole].mean(axis=0).round()
-        assert (mean_colour(painted, pair.hole)[pair.hole] == known).all()
+        grey_below = painted(201)(pair.original, pair.hole)
+        assert np.array_equal(method(grey_below, pair.hole), method(pair.occluded, pair.hole))
+
+
+def test_the_mean_colour_is_that_of_the_known_pixels():
+    pair = held_out(seed=5)
+    expected = pair.original[~pair.hole].astype(float).mean(axis=0).round()
+    assert (mean_colour(pair.occluded, pair.hole)[pair.hole] == expected).all()
 
 
 def test_smooth_fills_beat_the_mean_colour_on_smooth_pictures():
@@ -161,7 +173,7 @@ def test_errors_outside_the_hole_do_not_count():
     def careless(picture, hole):
         return np.where(hole[..., None], 90, 0).astype(np.uint8)
 
-    assert hole_psnr(careless, [pair]) == pytest.approx(hole_psnr(with_error(90), [pair]))
+    assert hole_psnr(careless, [pair]) == pytest.approx(hole_psnr(painted(90), [pair]))
 
 
 def test_each_bucket_gets_the_mean_over_its_own_pictures():
@@ -236,7 +248,7 @@ def test_the_radius_is_chosen_on_val_and_never_on_test(name, monkeypatch):
 
 def test_the_network_stands_beside_what_a_user_would_pick_instead():
     chosen = methods(small_network(), some_of_each(count=1))
-    assert list(chosen)[0] == "ours"
+    assert next(iter(chosen)) == "ours"
     assert set(chosen) == {"ours", "mean colour", "push-pull", "Telea", "Navier-Stokes"}
     assert all(list(by_bucket) == BUCKETS for by_bucket in chosen.values())
 
@@ -258,7 +270,6 @@ def test_the_text_has_a_line_for_each_method_and_marks_the_best():
     assert counts.split() == ["pictures", "24", "25"]
     assert ours.split() == ["ours", "31.13*", "26.30"]
     assert mean.split() == ["mean", "colour", "23.20", "26.50*"]
-    assert len({len(line.rstrip("*").rstrip()) for line in (header, counts)}) == 1
 
 
 @pytest.mark.parametrize("order", [["a", "b", "c"], ["b", "a", "c"]])

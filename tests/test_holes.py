@@ -1,13 +1,14 @@
-"""Boxes and brush strokes."""
+"""Boxes, brush strokes, and covering a batch with fresh ones."""
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
 
 from inpaint_lib import holes
-from inpaint_lib.holes import boxes_mask, random_box, random_hole, strokes_mask
+from inpaint_lib.holes import boxes_mask, crop_and_cover, random_box, random_hole, strokes_mask
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -119,3 +120,94 @@ def test_a_random_hole_follows_from_its_generator(size):
 def test_a_random_hole_is_found_soon_whatever_the_size(size, limited_drawing):
     for seed in range(8):
         assert random_hole(size, rng(seed)).any()
+
+
+# Crops and fresh holes
+
+
+def triples(count: int = 6, height: int = 24, width: int = 30):
+    """Originals whose pixels tell their place, so that a crop can be found again."""
+    g = torch.Generator().manual_seed(0)
+    original = 0.1 + 0.9 * torch.rand(count, 3, height, width, generator=g)
+    mask = torch.zeros(count, 1, height, width)
+    for i in range(count):
+        mask[i, :, 3 * i : 3 * i + 4, 4 * i : 4 * i + 5] = 1
+    return original * (1 - mask), original, mask
+
+
+def place_of(crop: torch.Tensor, picture: torch.Tensor) -> tuple[int, int] | None:
+    """Where a crop (3, h, w) lies in a picture (3, H, W): top, left."""
+    h, w = crop.shape[-2:]
+    for top in range(picture.shape[-2] - h + 1):
+        for left in range(picture.shape[-1] - w + 1):
+            if torch.equal(picture[:, top : top + h, left : left + w], crop):
+                return top, left
+    return None
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize(
+    ("crop_size", "size"), [(None, (24, 30)), (16, (16, 16)), (27, (24, 27)), (64, (24, 30))]
+)
+def test_crops_have_the_size_asked_for_and_stay_registered(fresh, crop_size, size):
+    occluded, original, mask = crop_and_cover(triples(), crop_size, fresh, rng())
+    assert occluded.shape == original.shape == (6, 3, *size)
+    assert mask.shape == (6, 1, *size)
+    assert set(mask.unique().tolist()) == {0, 1}
+    assert torch.equal(occluded, original * (1 - mask))
+    assert (occluded[(mask == 1).expand_as(occluded)] == 0).all()
+
+
+def test_stored_holes_move_with_their_crop_and_stay_in_it():
+    batch = triples()
+    places = set()
+    for seed in range(12):
+        _, original, mask = crop_and_cover(batch, 10, False, rng(seed))
+        for i in range(6):
+            top, left = place_of(original[i], batch[1][i])
+            assert torch.equal(mask[i], batch[2][i, :, top : top + 10, left : left + 10])
+            assert mask[i].sum() > 0
+            places.add((top, left))
+    assert len(places) > 20
+
+
+def test_a_stored_pair_without_a_hole_can_be_cropped_too():
+    _, original, mask = triples()
+    nothing = torch.zeros_like(mask)
+    cropped = crop_and_cover((original, original, nothing), 10, False, rng())
+    assert torch.equal(cropped[0], cropped[1])
+    assert cropped[2].sum() == 0
+
+
+def test_fresh_holes_replace_the_stored_ones_and_crops_are_mirrored_at_random():
+    batch = triples()
+    mirrored, drawn = [], set()
+    for seed in range(8):
+        _, original, mask = crop_and_cover(batch, 20, True, rng(seed))
+        for i in range(6):
+            straight = place_of(original[i], batch[1][i])
+            flipped = place_of(original[i].flip(-1), batch[1][i])
+            assert (straight is None) != (flipped is None)
+            mirrored.append(straight is None)
+            assert mask[i].sum() > 0
+            drawn.add(mask[i].numpy().tobytes())
+    assert 0.25 < np.mean(mirrored) < 0.75
+    assert len(drawn) > 40
+
+
+def test_crops_and_holes_follow_from_the_generator():
+    def made(seed):
+        return crop_and_cover(triples(), 16, True, rng(seed))
+
+    for a, b in zip(made(1), made(1), strict=True):
+        assert torch.equal(a, b)
+    assert not torch.equal(made(1)[1], made(2)[1])
+
+
+def test_the_batch_given_is_not_changed():
+    batch = triples()
+    before = [t.clone() for t in batch]
+    for fresh in (False, True):
+        for crop_size in (None, 16):
+            crop_and_cover(batch, crop_size, fresh, rng())
+    assert all(torch.equal(a, b) for a, b in zip(batch, before, strict=True))
