@@ -120,12 +120,7 @@ def in_memory(pairs: ImageCompletionDataset) -> TensorDataset:
     Exact for the default transform, whose values are multiples of 1/255.
     """
     parts = zip(*(pairs[i] for i in range(len(pairs))), strict=True)
-    return TensorDataset(*(torch.stack([as_uint8(t) for t in part]) for part in parts))
-
-
-def as_uint8(tensor: Tensor) -> Tensor:
-    """[0, 1] -> [0, 255]."""
-    return (tensor * 255).round().to(torch.uint8)
+    return TensorDataset(*((255 * torch.stack(part)).round().byte() for part in parts))
 
 
 def as_float(tensor: Tensor) -> Tensor:
