@@ -1,13 +1,21 @@
 """The command line: `python -m inpaint_lib COMMAND --help`."""
 
 import sys
+import traceback
 from collections.abc import Callable
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
+import numpy as np
 import tyro
 
+from . import completion, evaluation
 from .demo import demo
-from .photographs import prepare
+from .holes import boxes_mask
+from .model import load_model
+from .paths import default_path, written_whole
+from .photographs import ensure_prepared, prepare
+from .pictures import read_mask, read_picture
 from .training import TrainConfig, Trainer, run
 
 
@@ -22,19 +30,171 @@ def train(config: Annotated[TrainConfig, tyro.conf.arg(name="")]) -> None:
         raise
 
 
+def complete(
+    photos: tyro.conf.Positional[tuple[Path, ...]],
+    box: tyro.conf.UseAppendAction[tuple[tuple[int, int, int, int], ...]] = (),
+    mask: Path | None = None,
+    checkpoint: str | None = None,
+    out: Path | None = None,
+    overwrite: bool = False,
+) -> int:
+    """Fill holes of photographs. Each result is a PNG; pixels outside the hole do not change.
+
+    Several photographs are completed one after the other; one that fails is reported, the
+    others are still done, and the exit code is 1.
+
+    Args:
+        photos: The photographs.
+        box: X Y W H in pixels of the upright photograph is hole. May be given several times.
+        mask: White is hole. A file, or a folder that holds STEM.png for each photograph.
+        checkpoint: A file; "bricks" for the wall's weights; by default those for photographs.
+        out: A file for one photograph, a folder for several. By default STEM_completed.png
+            beside each photograph.
+        overwrite: Replace results that are already there.
+    """
+    if not photos:
+        raise ValueError("no photograph was given: complete PHOTO --box X Y W H")
+    if not box and mask is None:
+        raise ValueError("no hole was given: use --box X Y W H, or --mask FILE")
+    if out is not None and len(photos) > 1 and out.suffix:
+        raise ValueError(f"{out}: several photographs need a folder; give --out a folder's name")
+    model = load_model(checkpoint)
+    failed = 0
+    for photo in photos:
+        try:
+            picture = read_picture(photo)
+            target = _target(photo, out, len(photos) > 1, overwrite)
+            hole = _hole(photo, (picture.height, picture.width), box, mask)
+            done = completion.complete(model, picture, hole)
+        except (OSError, ValueError) as error:
+            if len(photos) == 1:
+                raise
+            failed += 1
+            print(f"error: {photo}: {error}", file=sys.stderr)
+            continue
+        with written_whole(target) as partial:
+            done.save(partial, format="PNG")
+        print(target)
+    return min(failed, 1)
+
+
+def _target(photo: Path, out: Path | None, several: bool, overwrite: bool) -> Path:
+    name = f"{photo.stem}_completed.png"
+    if out is None:
+        target = photo.with_name(name)
+    elif several or out.is_dir():
+        out.mkdir(parents=True, exist_ok=True)
+        target = out / name
+    else:
+        target = out
+    if target.suffix.lower() != ".png":
+        raise ValueError(
+            f"{target}: results are PNG files, which keep every pixel; name it {target.stem}.png"
+        )
+    if target.exists() and not overwrite:
+        raise FileExistsError(f"{target}: is already there; use --overwrite or another --out")
+    return target
+
+
+def _hole(
+    photo: Path,
+    size: tuple[int, int],
+    boxes: tuple[tuple[int, int, int, int], ...],
+    mask: Path | None,
+) -> np.ndarray:
+    for left, top, width, height in boxes:
+        if min(left, top) < 0 or min(width, height) < 1:
+            raise ValueError(f"--box {left} {top} {width} {height}: X, Y >= 0 and W, H >= 1")
+        if left + width > size[1] or top + height > size[0]:
+            raise ValueError(
+                f"--box {left} {top} {width} {height}: reaches beyond {photo}, "
+                f"which is {size[1]} x {size[0]} pixels"
+            )
+    hole = boxes_mask(size, list(boxes))
+    if mask is not None:
+        file = mask / f"{photo.stem}.png" if mask.is_dir() else mask
+        painted = read_mask(file)
+        if painted.shape != size:
+            raise ValueError(
+                f"{file}: is {painted.shape[1]} x {painted.shape[0]} pixels, {photo} is "
+                f"{size[1]} x {size[0]}; a mask has the size of its photograph"
+            )
+        if painted.all():
+            raise ValueError(f"{file}: is all hole; paint white only what is to be filled")
+        hole |= painted
+    return hole
+
+
+def evaluate(
+    checkpoint: str | None = None,
+    world: Literal["photographs", "bricks"] = "photographs",
+    split: Literal["test", "val"] = "test",
+    photos: Path | None = None,
+    seed: int = 0,
+    out: Path | None = None,
+) -> None:
+    """The table: holes of four kinds, filled by the network and by what one would pick instead.
+
+    Telea's and Navier-Stokes' radius is the one that is best on val. `test` is for the record:
+    whatever you choose, choose it with `--split val`.
+
+    Args:
+        checkpoint: A file; by default the shipped weights of `world`.
+        world: Whose pairs to measure on, and whose val chooses the radii.
+        split: Which of its held-out pairs.
+        photos: A folder of photographs to cut crops from instead, with seeded holes.
+        seed: Of those holes.
+        out: A CSV file to write as well.
+    """
+    ensure_prepared()
+    folder = default_path("dataset", *(("bricks",) if world == "bricks" else ()))
+    model = load_model(checkpoint or (None if world == "photographs" else "bricks"))
+    val = evaluation.read_held_out(folder / "val")
+    if photos is None:
+        pairs = evaluation.read_held_out(folder / split)
+    else:
+        pairs = evaluation.held_out_from(photos, seed)
+    scores = evaluation.evaluate(evaluation.methods(model, val), pairs)
+    print("Means over pictures; * best of its column.\n")
+    print(evaluation.table(scores, pairs))
+    if out is not None:
+        evaluation.write_csv(scores, pairs, out)
+
+
 def main() -> int:
-    """Run a command. Exit code 0: done; 1: an error, told in one line; 130: interrupted."""
-    commands: dict[str, Callable[..., Any]] = {"prepare": prepare, "train": train, "demo": demo}
+    """Run a command. Exit code 0: done; 1: an error, told in one line; 2: not understood; 130:
+    interrupted. `--debug` anywhere shows the traceback of an error.
+    """
+    debug = "--debug" in sys.argv
+    sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    for stream in (sys.stdout, sys.stderr):  # a name that the locale cannot show must not stop us
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    commands: dict[str, Callable[..., Any]] = {
+        "prepare": prepare,
+        "train": train,
+        "evaluate": evaluate,
+        "complete": complete,
+        "demo": demo,
+    }
     try:
-        made: Any = tyro.extras.subcommand_cli_from_dict(commands, prog="python -m inpaint_lib")
-        for folder, pairs in (made or {}).items():  # what `prepare` returns
-            print(f"{pairs:5d} pairs in {folder}")
+        made: Any = tyro.extras.subcommand_cli_from_dict(
+            commands,
+            prog="python -m inpaint_lib",
+            description="Every command explains itself with --help. --debug: tracebacks of errors.",
+        )
     except KeyboardInterrupt:
         return 130
-    except (OSError, ValueError, FloatingPointError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (OSError, ValueError, TypeError, FloatingPointError) as error:
+        if debug:
+            traceback.print_exc()
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
-    return 0
+    if isinstance(made, dict):  # what `prepare` returns
+        for folder, pairs in made.items():
+            print(f"{pairs:5d} pairs in {folder}")
+        return 0
+    return made or 0
 
 
 if __name__ == "__main__":

@@ -4,13 +4,15 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
 from torchvision import transforms
 
-from .pictures import list_pictures, read_picture
+from .checks import check_triple
+from .pictures import list_pictures, read_mask, read_picture
 
 PREFIX = "occluded_"
 Triple = tuple[Tensor, Tensor, Tensor]  # occluded, original, mask
@@ -88,7 +90,8 @@ class ImageCompletionDataset(Dataset):
         occluded_path = self.occluded_dir / self._occluded_names[index]
         pictures = [read_picture(occluded_path), read_picture(self.original_dir / name)]
         if self.mask_dir is not None:
-            pictures.append(read_picture(self.mask_dir / self._mask_name(name), "L"))
+            hole = read_mask(self.mask_dir / self._mask_name(name))
+            pictures.append(Image.fromarray(hole.astype(np.uint8) * 255))
         for picture in pictures[1:]:
             if picture.size != pictures[0].size:
                 raise ValueError(
@@ -102,7 +105,11 @@ class ImageCompletionDataset(Dataset):
         else:
             mask = difference_mask(occluded, original, self.mask_thresh)
         if self.augment is not None:
-            return self.augment(occluded, original, mask)
+            occluded, original, mask = self.augment(occluded, original, mask)
+        try:
+            check_triple(occluded[None], original[None], mask[None])
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{occluded_path}: after the transform, {error}") from None
         return occluded, original, mask
 
     def _transformed(self, pictures: list[Image.Image]) -> list[Tensor]:

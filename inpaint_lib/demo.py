@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from . import figures
-from .evaluation import by_bucket, evaluate, methods, read_held_out
+from .evaluation import by_bucket, evaluate, methods, read_held_out, table, write_csv
 from .paths import default_path, written_whole
 from .photographs import ensure_prepared
 from .training import TrainConfig, Trainer, run
@@ -92,9 +92,9 @@ def report(trainer: Trainer) -> None:
         with written_whole(folder / name) as partial:
             figure.savefig(partial, format="png", dpi=130)
 
-    table = evaluate(chosen, test)
-    table.write_csv(folder / "table.csv")  # last: it marks the run as reported
-    print(f"\nPSNR in the hole, dB, mean over pictures; * best of its column\n\n{table.text()}\n")
+    scores = evaluate(chosen, test)
+    write_csv(scores, test, folder / "table.csv")  # last: it marks the run as reported
+    print(f"\nMeans over pictures; * best of its column.\n\n{table(scores, test, ['hole_psnr'])}\n")
     print(f"Look at {folder / 'samples.png'} first: the mortar lines go on where Telea smears.")
     print(f"Then    {folder / 'curve.png'}, {folder / 'table.csv'}")
     print("Next    README.md: the map of what there is to read, and the commands to go further.")

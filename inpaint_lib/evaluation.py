@@ -1,24 +1,28 @@
-"""Measuring on held-out pairs, beside what a user would pick instead of a network."""
+"""Measuring on held-out pictures, beside what a user would pick instead of a network."""
 
 import csv
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from scipy import stats
 
-from .completion import complete, to_tensor
+from .completion import complete, to_pixels, to_tensor
 from .filling import push_pull
-from .metrics import psnr
+from .metrics import psnr, ssim_map
 from .model import PixelRNN
 from .paths import written_whole
-from .photographs import BUCKETS
-from .pictures import read_picture
+from .photographs import BUCKETS, Source, held_out_pairs
+from .pictures import list_pictures, read_mask, read_picture
 
 # (H, W, 3) uint8, (H, W) bool -> (H, W, 3) uint8
 Method = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Methods = dict[str, dict[str, Method]]  # by name and bucket
 RADII = (
     1,
     3,
@@ -57,9 +61,19 @@ def read_held_out(folder: str | os.PathLike) -> list[HeldOut]:
             row["photograph"],
             row["bucket"],
             np.asarray(read_picture(folder / "original_images" / row["name"])),
-            np.asarray(read_picture(folder / "masks" / row["name"], "L")) > 127,
+            read_mask(folder / "masks" / row["name"]),
         )
         for row in rows
+    ]
+
+
+def held_out_from(folder: str | os.PathLike, seed: int = 0) -> list[HeldOut]:
+    """Crops of any folder of photographs, one at least of each for each bucket, seeded holes."""
+    folder = Path(folder)
+    sources = [Source(n, partial(read_picture, folder / n)) for n in list_pictures(folder)]
+    return [
+        HeldOut(f"{i:04d}", p.photograph, p.bucket, np.asarray(p.original), p.hole)
+        for i, p in enumerate(held_out_pairs(sources, 24, seed))
     ]
 
 
@@ -88,10 +102,18 @@ def _opencv(flag: str, radius: int) -> Method:
     )
 
 
+def biharmonic(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """scikit-image's biharmonic equation (Damelin & Hoang 2018)."""
+    from skimage.restoration import inpaint_biharmonic
+
+    filled = inpaint_biharmonic(picture / 255, hole, channel_axis=-1)
+    return (filled.clip(0, 1) * 255).round().astype(np.uint8)
+
+
 def push_pull_fill(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """`push_pull` on a picture of 8 bits."""
     filled = push_pull(to_tensor(picture), torch.from_numpy(hole)[None, None].float())
-    return (filled[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
+    return to_pixels(filled)
 
 
 def network(model: PixelRNN) -> Method:
@@ -99,62 +121,73 @@ def network(model: PixelRNN) -> Method:
     return lambda picture, hole: np.asarray(complete(model, picture, hole))
 
 
-def hole_psnr(method: Method, pairs: list[HeldOut]) -> np.ndarray:
-    """The hole's PSNR of each pair in dB."""
-    values = []
-    for pair in pairs:
-        filled = method(pair.occluded, pair.hole)
-        mask = torch.from_numpy(pair.hole)[None, None]
-        values.append(psnr(to_tensor(filled), to_tensor(pair.original), mask).item())
-    return np.array(values)
+class Score(NamedTuple):
+    """One picture completed by one method. Identical pictures have an infinite PSNR."""
+
+    hole_psnr: float  # dB, over the hole's pixels
+    hole_l1: float  # mean absolute difference over the hole's pixels, of a range of 1
+    hole_ssim: float  # mean SSIM of the windows that touch the hole
+    psnr: float  # dB, over the whole picture
+    ssim: float  # over the whole picture
+
+
+METRICS = {
+    "hole_psnr": "PSNR in the hole, dB",
+    "hole_l1": "L1 in the hole",
+    "hole_ssim": "SSIM of the windows that touch the hole",
+    "psnr": "PSNR of the whole picture, dB",
+    "ssim": "SSIM of the whole picture",
+}
+Scores = dict[str, dict[str, list[Score]]]  # by method and bucket, in the order of the pairs
+
+
+def score(filled: np.ndarray, pair: HeldOut) -> Score:
+    """Compare a completed picture (H, W, 3) uint8 with the original.
+
+    SSIM is that of Wang et al. (2004): Gaussian windows of 11 x 11, no eps.
+    """
+    comp, original = to_tensor(filled), to_tensor(pair.original)
+    mask = torch.from_numpy(pair.hole)[None, None].float()
+    similarity = ssim_map(comp, original, window_size=11, eps=0).mean(dim=1, keepdim=True)
+    touching = F.max_pool2d(mask, 11, stride=1, padding=5) > 0
+    return Score(
+        psnr(comp, original, mask).item(),
+        ((comp - original).abs() * mask).sum().item() / (3 * mask.sum().item()),
+        similarity[touching].mean().item(),
+        psnr(comp, original).item(),
+        similarity.mean().item(),
+    )
+
+
+def evaluate(chosen: Methods, pairs: list[HeldOut]) -> Scores:
+    """Complete every pair with every method, and score it."""
+    return {
+        name: {
+            bucket: [score(method[bucket](p.occluded, p.hole), p) for p in group]
+            for bucket, group in by_bucket(pairs).items()
+        }
+        for name, method in chosen.items()
+    }
 
 
 def by_bucket(pairs: list[HeldOut]) -> dict[str, list[HeldOut]]:
     return {bucket: [p for p in pairs if p.bucket == bucket] for bucket in BUCKETS}
 
 
+def mean(scores: list[Score], metric: str = "hole_psnr") -> float:
+    """Mean over pictures; identical ones, of infinite PSNR, are left out (and counted apart)."""
+    values = [v for s in scores if np.isfinite(v := getattr(s, metric))]
+    return float(np.mean(values)) if values else float("nan")
+
+
 def best_radius(make: Callable[[int], Method], val_pairs: list[HeldOut]) -> dict[str, int]:
     """For each bucket, which of RADII has the highest hole PSNR on val. Never choose on test."""
-    return {
-        bucket: max(RADII, key=lambda r: _mean(hole_psnr(make(r), pairs)))
-        for bucket, pairs in by_bucket(val_pairs).items()
-    }
+    tried = {radius: dict.fromkeys(BUCKETS, make(radius)) for radius in RADII}
+    scores = evaluate({str(radius): method for radius, method in tried.items()}, val_pairs)
+    return {b: max(RADII, key=lambda r: mean(scores[str(r)][b])) for b in BUCKETS}
 
 
-def _mean(values: np.ndarray) -> float:
-    """Mean over pictures; identical ones (infinite PSNR) are left out."""
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if len(finite) else float("nan")
-
-
-class Table(NamedTuple):
-    """Hole PSNR in dB, mean over pictures: `psnr[method][bucket]`; and how many pictures."""
-
-    psnr: dict[str, dict[str, float]]
-    pictures: dict[str, int]
-
-    def text(self) -> str:
-        """For people: a line a method, the best of each column marked with *."""
-        width = max(map(len, self.psnr)) + 2
-        lines = [" " * width + "".join(f"{b:>12}" for b in self.pictures)]
-        lines += ["pictures".ljust(width) + "".join(f"{n:>12}" for n in self.pictures.values())]
-        best = {b: max(row[b] for row in self.psnr.values()) for b in self.pictures}
-        for method, row in self.psnr.items():
-            cells = (f"{v:.2f}" + ("*" if v == best[b] else " ") for b, v in row.items())
-            lines.append(method.ljust(width) + "".join(f"{cell:>12}" for cell in cells))
-        return "\n".join(lines)
-
-    def write_csv(self, path: Path) -> None:
-        """For programs: columns method, bucket, pictures, hole_psnr_db."""
-        with written_whole(path) as partial, open(partial, "w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["method", "bucket", "pictures", "hole_psnr_db"])
-            for method, row in self.psnr.items():
-                for bucket, value in row.items():
-                    writer.writerow([method, bucket, self.pictures[bucket], f"{value:.4f}"])
-
-
-def methods(model: PixelRNN, val_pairs: list[HeldOut]) -> dict[str, dict[str, Method]]:
+def methods(model: PixelRNN, val_pairs: list[HeldOut]) -> Methods:
     """The network and what a user would pick instead, by name and bucket.
 
     OpenCV's methods get, in each bucket, the radius that is best on `val_pairs`: it matters by
@@ -164,6 +197,7 @@ def methods(model: PixelRNN, val_pairs: list[HeldOut]) -> dict[str, dict[str, Me
         "ours": network(model),
         "mean colour": mean_colour,
         "push-pull": push_pull_fill,
+        "biharmonic": biharmonic,
     }
     by_radius = {"Telea": telea, "Navier-Stokes": navier_stokes}
     return {name: dict.fromkeys(BUCKETS, method) for name, method in one_for_all.items()} | {
@@ -172,13 +206,78 @@ def methods(model: PixelRNN, val_pairs: list[HeldOut]) -> dict[str, dict[str, Me
     }
 
 
-def evaluate(chosen: dict[str, dict[str, Method]], pairs: list[HeldOut]) -> Table:
-    """The table of `methods` on held-out pairs."""
-    groups = by_bucket(pairs)
-    return Table(
-        {
-            name: {b: _mean(hole_psnr(method[b], group)) for b, group in groups.items()}
-            for name, method in chosen.items()
-        },
-        {b: len(group) for b, group in groups.items()},
-    )
+class Difference(NamedTuple):
+    """Hole PSNR of ours minus the best other method's, in dB; `low` to `high` is its 95 % interval.
+
+    Paired, and over photographs: crops of one photograph are not independent. With fewer than
+    two photographs (the wall is one) there is no interval.
+    """
+
+    other: str
+    mean: float
+    low: float | None
+    high: float | None
+
+
+def difference(scores: Scores, pairs: list[HeldOut], bucket: str) -> Difference:
+    """How far ours is from the best of the others in a bucket: the mean over photographs."""
+    others = {name: mean(by[bucket]) for name, by in scores.items() if name != "ours"}
+    best = max(others, key=lambda name: others[name])
+    gains: dict[str, list[float]] = {}
+    group = by_bucket(pairs)[bucket]
+    for pair, ours, other in zip(group, scores["ours"][bucket], scores[best][bucket], strict=True):
+        if np.isfinite(gain := ours.hole_psnr - other.hole_psnr):
+            gains.setdefault(pair.photograph, []).append(gain)
+    each = np.array([np.mean(values) for values in gains.values()])
+    if len(each) < 2:
+        return Difference(best, float(each.mean()) if len(each) else float("nan"), None, None)
+    half = stats.t.ppf(0.975, len(each) - 1) * each.std(ddof=1) / len(each) ** 0.5
+    return Difference(best, each.mean(), each.mean() - half, each.mean() + half)
+
+
+def table(scores: Scores, pairs: list[HeldOut], metrics: Sequence[str] = tuple(METRICS)) -> str:
+    """For people: a block for each metric, a line a method; * marks the best of a column."""
+    width = max(map(len, scores)) + 2
+    blocks = []
+    for metric in metrics:
+        best_of = min if metric == "hole_l1" else max
+        digits = 2 if "psnr" in metric else 4
+        lines = [METRICS[metric], " " * width + "".join(f"{b:>12}" for b in BUCKETS)]
+        values = {n: {b: mean(by[b], metric) for b in BUCKETS} for n, by in scores.items()}
+        best = {b: best_of(v[b] for v in values.values()) for b in BUCKETS}
+        for name, row in values.items():
+            cells = (f"{v:.{digits}f}" + ("*" if v == best[b] else " ") for b, v in row.items())
+            lines.append(name.ljust(width) + "".join(f"{cell:>12}" for cell in cells))
+        blocks.append("\n".join(lines))
+    group = by_bucket(pairs)
+    lines = ["pictures".ljust(width) + "".join(f"{len(group[b]):>11} " for b in BUCKETS)]
+    photos = {b: len({p.photograph for p in group[b]}) for b in BUCKETS}
+    lines.append("photographs".ljust(width) + "".join(f"{photos[b]:>11} " for b in BUCKETS))
+    for name, by in scores.items():
+        same = {b: sum(np.isinf(s.hole_psnr) for s in by[b]) for b in BUCKETS}
+        if any(same.values()):
+            counts = ", ".join(f"{n} {b}" for b, n in same.items() if n)
+            lines.append(f"identical, left out of the means of {name}'s PSNR: {counts}")
+    for bucket in BUCKETS:
+        if group[bucket]:
+            d = difference(scores, pairs, bucket)
+            interval = "" if d.low is None else f", 95 % interval {d.low:+.2f} to {d.high:+.2f}"
+            lines.append(f"ours minus {d.other} in the {bucket} hole: {d.mean:+.2f} dB{interval}")
+    return "\n\n".join([*blocks, "\n".join(lines)])
+
+
+def write_csv(scores: Scores, pairs: list[HeldOut], path: Path) -> None:
+    """For programs: a row for each method and bucket; the difference stands in the row of ours."""
+    columns = ["method", "bucket", "pictures", "identical", *METRICS]
+    columns += ["best_other", "difference_db", "difference_low_db", "difference_high_db"]
+    with written_whole(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for name, by in scores.items():
+            for bucket, some in by.items():
+                same = sum(np.isinf(s.hole_psnr) for s in some)
+                row = [name, bucket, len(some), same, *(f"{mean(some, m):.5f}" for m in METRICS)]
+                if name == "ours" and some:
+                    best, *numbers = difference(scores, pairs, bucket)
+                    row += [best, *("" if x is None else f"{x:.4f}" for x in numbers)]
+                writer.writerow(row + [""] * (len(columns) - len(row)))

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .checks import check_shape
 from .filling import push_pull
 from .layers import ConvLSTMCell, GatedPixelRNNLayer, ResidualBlock
 from .paths import default_path, written_whole
@@ -81,8 +82,11 @@ class PixelRNN(nn.Module):
         """img_rgb (B, 3, H, W) in [0, 1], black in the hole; mask (B, 1, H, W), 1 in the hole.
 
         Returns the predicted picture (B, 3, H, W) in [0, 1], known pixels predicted too:
-        `compose` puts the true ones back. Any height and width.
+        `compose` puts the true ones back. Any height and width. Raises TypeError for integers,
+        ValueError for another number of channels.
         """
+        check_shape("img_rgb", img_rgb, 3)
+        check_shape("mask", mask, 1)
         height, width = img_rgb.shape[-2:]
         start = push_pull(img_rgb, mask) if self.prefill else img_rgb
         x = torch.cat([start, mask], dim=1)

@@ -25,7 +25,7 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
 
     A reader sees the old file or the new one, never a part; a crash or a full disk leaves
     the old one. The temporary name is fixed, so an interrupted write leaves one file at
-    most, and the next one replaces it.
+    most, and the next one replaces it. Raises OSError when it cannot be written.
     """
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
@@ -34,6 +34,10 @@ def written_whole(path: str | os.PathLike) -> Iterator[Path]:
         with open(partial, "rb+") as file:
             os.fsync(file.fileno())  # the rename must not reach the disk before the bytes do
         os.replace(partial, path)
-    except BaseException:
+    except (OSError, RuntimeError) as error:  # torch.save tells of a full disk by RuntimeError
+        raise OSError(
+            f"{path}: could not be written ({error}); what was there before is untouched: "
+            "free some space, or choose another place"
+        ) from error
+    finally:
         partial.unlink(missing_ok=True)
-        raise

@@ -34,21 +34,36 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16") or image.mode == "I":
         # Pillow would clip 16-bit values at 255: nearly all of them.
-        image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8))
+        image = Image.fromarray(np.clip(np.asarray(image) // 256, 0, 255).astype(np.uint8))
     return image.convert("RGB")
 
 
-def read_picture(path: str | os.PathLike, mode: str = "RGB") -> Image.Image:
-    """A picture file as upright 8-bit RGB; `mode="L"` for a mask file.
+def read_picture(path: str | os.PathLike) -> Image.Image:
+    """A picture file as upright 8-bit RGB.
 
     Raises FileNotFoundError, or ValueError when it is damaged or no picture; both name the file.
     """
     try:
         with Image.open(path) as image:
-            return upright_rgb(image).convert(mode)
+            return upright_rgb(image)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such file") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(
             f"{path}: cannot be read as a picture ({error}); replace or remove it"
         ) from error
+
+
+def read_mask(path: str | os.PathLike) -> np.ndarray:
+    """A mask file of any mode as (H, W) bool, upright: 128 and above is hole, alpha is ignored.
+
+    Raises ValueError when its colour channels differ (by more than the noise of a JPEG), and
+    what `read_picture` raises.
+    """
+    channels = np.asarray(read_picture(path)).astype(np.int16)
+    if np.ptp(channels, axis=2).max() > 16:
+        raise ValueError(
+            f"{path}: its three channels differ, so it is a picture and not a mask; "
+            "paint the hole white on black"
+        )
+    return channels.mean(axis=2) >= 128

@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler, Subset, de
 from torchvision.utils import save_image
 from tqdm.auto import tqdm
 
+from .checks import check_triple
 from .data import ImageCompletionDataset, Triple, as_float, in_memory
 from .filling import compose
 from .holes import crop_and_cover
@@ -144,8 +145,9 @@ def train_step(
     """One step of the optimizer on a batch `(occluded, original, mask)` on the model's device.
 
     Returns {"l1", "ssim", "loss"} before the step. Raises FloatingPointError, leaving the
-    weights as they were, when the loss is NaN or infinite.
+    weights as they were, when the loss is NaN or infinite; and what `check_triple` raises.
     """
+    check_triple(*batch)
     occluded, _, mask = batch
     optimizer.zero_grad(set_to_none=True)
     with torch.autocast(occluded.device.type, torch.bfloat16, enabled=bfloat16):
@@ -204,6 +206,10 @@ class Trainer:
                 config.val_occluded_dir, config.val_original_dir, config.val_mask_dir
             )
         self.total_steps = config.epochs * len(self.loader)
+        try:
+            self.save_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"{self.save_dir}: cannot be made ({error}); choose another") from error
 
         torch.manual_seed(config.seed)
         self.model = PixelRNN(**config.model_options()).to(self.device)
@@ -223,7 +229,6 @@ class Trainer:
         if self.world > 1:
             model = DistributedDataParallel(model)
         # The system frees the lock when the process ends, however it ends.
-        self.save_dir.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(self.save_dir / ".lock", timeout=0)
         try:
             with nullcontext() if self.rank else lock:

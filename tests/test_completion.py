@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from inpaint_lib import PixelRNN, complete
+from inpaint_lib import PixelRNN, complete, completion
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -40,11 +40,11 @@ class Painter(PixelRNN):
         self.colour, self.seen = colour, []
 
     def forward(self, img_rgb, mask):
-        self.seen.append((img_rgb, mask, self.training, torch.is_grad_enabled()))
+        self.seen.append((img_rgb.clone(), mask.clone(), self.training, torch.is_grad_enabled()))
         return torch.full_like(img_rgb, self.colour)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (5, 7), (23, 31), (64, 64), (65, 130)])
+@pytest.mark.parametrize("size", [(3, 3), (5, 7), (23, 31), (64, 64), (65, 130)])
 @pytest.mark.parametrize("options", [{}, {"patch_size": 4, "prefill": True}])
 def test_size_and_known_pixels_are_those_of_the_photograph(size, options):
     image, hole = picture(*size), box(*size)
@@ -159,12 +159,9 @@ def test_an_empty_mask_gives_the_picture_back():
     assert model.seen == []
 
 
-@pytest.mark.parametrize("options", [{}, {"prefill": True}])
-def test_a_hole_as_large_as_the_picture_is_filled_somehow(options):
-    done = complete(network(**options), picture(), np.ones((23, 31)))
-    assert done.size == (31, 23)
-    again = complete(network(**options), picture(seed=1), np.ones((23, 31)))
-    assert np.array_equal(done, again)
+def test_a_hole_as_large_as_the_picture_is_refused():
+    with pytest.raises(ValueError, match="nothing is known"):
+        complete(network(), picture(), np.ones((23, 31)))
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -186,3 +183,115 @@ def test_a_network_in_training_goes_on_training_even_after_a_failure():
     with pytest.raises(RuntimeError, match="out of memory"):
         complete(model, picture(), box())
     assert model.training
+
+
+# Windows: the cost follows the hole
+
+
+def test_of_a_large_photograph_only_the_surroundings_of_the_hole_are_computed():
+    image, hole, model = picture(400, 500), np.zeros((400, 500), dtype=bool), Painter()
+    hole[200:220, 300:310] = True
+    hole[10:15, 20:26] = True
+    done = np.asarray(complete(model, image, hole))
+    assert (done[hole] == 255).all()
+    assert np.array_equal(done[~hole], image[~hole])
+    computed = sum(shown.shape[-2] * shown.shape[-1] for shown, *_ in model.seen)
+    assert computed <= 0.1 * hole.size
+
+
+def test_a_window_shows_what_surrounds_the_hole():
+    image, hole, model = picture(300, 300), np.zeros((300, 300), dtype=bool), Painter()
+    hole[150:160, 140:165] = True
+    complete(model, image, hole)
+    [(shown, mask, *_)] = model.seen
+    margin = completion.MARGIN
+    rows, columns = slice(150 - margin, 160 + margin), slice(140 - margin, 165 + margin)
+    assert np.array_equal(mask[0, 0].numpy(), hole[rows, columns].astype(np.float32))
+    expected = np.where(hole[..., None], 0, image)[rows, columns]
+    assert np.array_equal((shown[0] * 255).round().permute(1, 2, 0).numpy(), expected)
+
+
+@pytest.mark.parametrize("options", [{}, {"patch_size": 4, "prefill": True, "norm": "group"}])
+def test_a_crop_around_the_hole_is_completed_as_the_whole_photograph_is(options):
+    image, hole = picture(240, 260), np.zeros((240, 260), dtype=bool)
+    hole[100:121, 90:107] = True
+    crop = np.s_[50:180, 30:190]
+    whole = np.asarray(complete(network(**options), image, hole))
+    assert np.array_equal(complete(network(**options), image[crop], hole[crop]), whole[crop])
+
+
+def scattered(height: int, width: int, seed: int) -> np.ndarray:
+    """Boxes and thin lines at random: near each other, apart, and at the edge."""
+    rng, hole = np.random.default_rng(seed), np.zeros((height, width), dtype=bool)
+    for _ in range(rng.integers(1, 7)):
+        top, left = rng.integers(0, height), rng.integers(0, width)
+        h, w = rng.integers(1, 40, 2)
+        hole[top : top + h, left : left + w] = True
+    return hole
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_all_holes_are_filled_wherever_they_are(seed):
+    image, hole = picture(210, 190), scattered(210, 190, seed)
+    done = np.asarray(complete(Painter(), image, hole))
+    assert (done[hole] == 255).all()
+    assert np.array_equal(done[~hole], image[~hole])
+
+
+def big_hole(shape: tuple[int, int] = (230, 250)) -> np.ndarray:
+    """A hole deeper than any the network is shown at full size."""
+    hole = np.zeros(shape, dtype=bool)
+    hole[40:190, 50:200] = True
+    hole[180:200, 30:80] = True
+    return hole
+
+
+@pytest.mark.parametrize("largest", [80, 128, 512])
+@pytest.mark.parametrize("hole", [big_hole(), scattered(230, 250, 3)], ids=["deep", "scattered"])
+@pytest.mark.parametrize("options", [{}, {"patch_size": 4, "prefill": True, "norm": "group"}])
+def test_large_holes_too_keep_known_pixels_and_hide_hidden_ones(
+    options, hole, largest, monkeypatch
+):
+    monkeypatch.setattr(completion, "LARGEST", largest)
+    image, other = picture(230, 250), picture(230, 250, seed=1)
+    done = np.asarray(complete(network(**options), image, hole))
+    assert np.array_equal(done[~hole], image[~hole])
+    assert not np.array_equal(done[hole], image[hole])
+    painted = np.where(hole[..., None], other, image)
+    assert np.array_equal(complete(network(**options), painted, hole), done)
+
+
+@pytest.mark.parametrize("largest", [80, 512])
+def test_a_deep_hole_is_completed_on_a_reduced_picture(largest, monkeypatch):
+    monkeypatch.setattr(completion, "LARGEST", largest)
+    image, model = np.full((230, 250, 3), 90, dtype=np.uint8), Painter(90 / 255)
+    done = np.asarray(complete(model, image, big_hole()))
+    assert np.abs(done.astype(int) - 90).max() <= 1
+    assert max(shown.shape[-1] for shown, *_ in model.seen) <= 250 / 2
+
+
+def test_a_deep_hole_joins_its_surroundings_without_a_step():
+    ramp = np.linspace(40, 200, 250)[None, :, None] + np.zeros((230, 1, 3))
+    hole = big_hole()
+    torch.manual_seed(0)
+    smooth = PixelRNN(hidden_channels=4, prefill=True)  # untrained: the push-pull fill
+    done = np.asarray(complete(smooth, ramp.round().astype(np.uint8), hole)).astype(int)
+    for axis in (0, 1):
+        steps = np.abs(np.diff(done, axis=axis)).max(axis=-1)
+        edge = np.diff(hole.astype(int), axis=axis) != 0
+        assert edge.any()
+        assert steps[edge].max() <= 4
+
+
+def test_a_piece_of_a_large_window_sees_those_before_it(monkeypatch):
+    monkeypatch.setattr(completion, "LARGEST", 96)
+    image, hole, model = picture(60, 300), np.zeros((60, 300), dtype=bool), Painter(1.0)
+    hole[20:40, 20:280] = True
+    done = np.asarray(complete(model, image, hole))
+    assert (done[hole] == 255).all()
+    assert np.array_equal(done[~hole], image[~hole])
+    assert len(model.seen) > 1
+    for shown, mask, *_ in model.seen[1:]:
+        assert max(shown.shape[-2:]) <= 96
+        assert (shown == 1).all(dim=1).sum() > 100, "the piece before is filled by now"
+        assert 0 < mask.mean() < 1

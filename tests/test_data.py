@@ -10,6 +10,7 @@ from PIL import Image
 from torchvision import transforms
 
 from inpaint_lib import ImageCompletionDataset
+from inpaint_lib.data import as_float, in_memory
 from inpaint_lib.pictures import read_picture
 
 WIDTH, HEIGHT = 48, 40
@@ -253,6 +254,22 @@ def test_masks_may_be_saved_in_any_mode(root, mode):
     assert np.array_equal(mask[0].numpy(), HOLE)
 
 
+def test_the_noise_of_a_mask_that_was_once_a_jpeg_is_no_hole(root):
+    grey = np.where(HOLE, 240, 12).astype(np.uint8)
+    save(
+        grey + np.random.default_rng(0).integers(0, 12, HOLE.shape, dtype=np.uint8), root / "m.png"
+    )
+    (root / "m.png").replace(root / "masks" / "b.png")
+    mask = dataset(root, mask_dir=root / "masks")[0][2]
+    assert np.array_equal(mask[0].numpy(), HOLE)
+
+
+def test_a_photograph_in_place_of_a_mask_is_refused_by_name(root):
+    save(noise(0), root / "masks" / "b.png")
+    with pytest.raises(ValueError, match=r"masks.b\.png.*mask"):
+        dataset(root, mask_dir=root / "masks")[0]
+
+
 def test_the_mask_of_a_jpeg_is_a_png(tmp_path):
     save(noise(0), tmp_path / "original_images" / "x.jpg")
     save(noise(0), tmp_path / "occluded_images" / "occluded_x.jpg")
@@ -342,17 +359,20 @@ def test_an_augmentation_acts_on_the_whole_triple(root):
         assert torch.equal(before.flip(-1), after)
 
 
-def test_what_is_kept_in_memory_gives_the_same_items(root):
-    plain = list(dataset(root, mask_dir=root / "masks"))
-    cached = dataset(root, mask_dir=root / "masks", cache=True)
-    first = list(cached)
-    for path in root.rglob("*.png"):
-        path.unlink()
-    again = list(cached)
-    for items in zip(plain, first, again, strict=True):
-        for a, b, c in zip(*items, strict=True):
-            assert torch.equal(a, b)
-            assert torch.equal(a, c)
+@pytest.mark.parametrize("transform", [None, TO_TENSOR])
+def test_what_is_kept_in_memory_gives_the_same_items(root, transform):
+    pairs = dataset(root, transform, mask_dir=root / "masks")
+    kept = in_memory(pairs)
+    assert len(kept) == len(pairs)
+    for item, again in zip(pairs, kept, strict=True):
+        for a, b in zip(item, again, strict=True):
+            assert b.dtype == torch.uint8
+            assert torch.equal(as_float(b), a)
+
+
+def test_a_tensor_of_floats_is_passed_on_as_it_is():
+    x = torch.rand(2, 3)
+    assert as_float(x) is x
 
 
 # Reading one picture

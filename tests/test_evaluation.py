@@ -6,23 +6,31 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy import stats
 from skimage.metrics import peak_signal_noise_ratio
 
-from inpaint_lib import PixelRNN, complete, evaluation, push_pull
+from inpaint_lib import PixelRNN, complete, evaluation, push_pull, ssim_map
 from inpaint_lib.evaluation import (
+    METRICS,
     RADII,
     HeldOut,
-    Table,
+    Score,
     best_radius,
+    biharmonic,
+    difference,
     evaluate,
-    hole_psnr,
+    held_out_from,
+    mean,
     mean_colour,
     methods,
     navier_stokes,
     network,
     push_pull_fill,
     read_held_out,
+    score,
+    table,
     telea,
+    write_csv,
 )
 
 BUCKETS = ["small", "medium", "large", "strokes"]
@@ -72,11 +80,16 @@ def painted(value: int):
     return method
 
 
+def hole_psnrs(method, pairs: list[HeldOut]) -> np.ndarray:
+    return np.array([score(method(p.occluded, p.hole), p).hole_psnr for p in pairs])
+
+
 BASELINES = {
     "mean colour": mean_colour,
     "push-pull": push_pull_fill,
     "telea": telea(3),
     "navier-stokes": navier_stokes(3),
+    "biharmonic": biharmonic,
     "network": network(small_network()),
 }
 
@@ -110,9 +123,9 @@ def test_the_mean_colour_is_that_of_the_known_pixels():
 
 def test_smooth_fills_beat_the_mean_colour_on_smooth_pictures():
     pairs = [held_out(seed=seed) for seed in range(8)]
-    flat = hole_psnr(mean_colour, pairs).mean()
-    for method in (push_pull_fill, telea(3), navier_stokes(3)):
-        assert hole_psnr(method, pairs).mean() > flat + 2
+    flat = hole_psnrs(mean_colour, pairs).mean()
+    for method in (push_pull_fill, telea(3), navier_stokes(3), biharmonic):
+        assert hole_psnrs(method, pairs).mean() > flat + 2
 
 
 def test_the_push_pull_baseline_is_the_librarys_push_pull():
@@ -142,13 +155,42 @@ def test_the_radius_matters_to_opencvs_methods():
 # Measuring
 
 
-def test_hole_psnr_equals_that_of_scikit_image_over_the_hole():
-    pairs = [held_out(seed=seed) for seed in range(3)]
-    expected = [
-        peak_signal_noise_ratio(p.original[p.hole], mean_colour(p.occluded, p.hole)[p.hole])
-        for p in pairs
-    ]
-    assert hole_psnr(mean_colour, pairs).tolist() == pytest.approx(expected, abs=1e-3)
+def test_psnr_and_l1_are_those_of_the_definitions():
+    for seed in range(3):
+        pair = held_out(seed=seed)
+        filled = mean_colour(pair.occluded, pair.hole)
+        scored = score(filled, pair)
+        a, b = filled[pair.hole] / 255, pair.original[pair.hole] / 255
+        expected = peak_signal_noise_ratio(b, a, data_range=1)
+        assert scored.hole_psnr == pytest.approx(expected, abs=1e-3)
+        assert scored.hole_l1 == pytest.approx(np.abs(a - b).mean(), abs=1e-6)
+        expected = peak_signal_noise_ratio(pair.original, filled)
+        assert scored.psnr == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("lightest", [0, 200])
+def test_ssim_is_measured_over_windows_that_touch_the_hole(lightest):
+    for seed in range(3):
+        pair = held_out(seed=seed)
+        light = pair.original // 2 + 128 if lightest else pair.original
+        pair = pair._replace(original=light)
+        filled = mean_colour(pair.occluded, pair.hole)
+        x, y = (
+            torch.from_numpy(picture / 255).permute(2, 0, 1)[None]
+            for picture in (filled, pair.original)
+        )
+        exact = ssim_map(x, y, window_size=11, eps=0)[0].mean(dim=0).numpy()
+        touching = [
+            exact[row, column]
+            for row in range(40)
+            for column in range(36)
+            if pair.hole[max(0, row - 5) : row + 6, max(0, column - 5) : column + 6].any()
+        ]
+        assert 0 < len(touching) < exact.size
+        scored = score(filled, pair)
+        assert scored.hole_ssim == pytest.approx(np.mean(touching), abs=5e-5)
+        assert scored.ssim == pytest.approx(exact.mean(), abs=5e-5)
+        assert scored.hole_ssim < scored.ssim
 
 
 def test_methods_are_shown_black_under_the_hole():
@@ -167,23 +209,24 @@ def test_methods_are_shown_black_under_the_hole():
         assert (picture[hole] == 0).all()
 
 
-def test_errors_outside_the_hole_do_not_count():
+def test_errors_outside_the_hole_do_not_count_in_the_hole():
     pair = held_out(seed=3)
+    careless = painted(90)(np.zeros_like(pair.original), pair.hole)
+    good = painted(90)(pair.occluded, pair.hole)
+    assert score(careless, pair).hole_psnr == pytest.approx(score(good, pair).hole_psnr)
+    assert score(careless, pair).hole_l1 == pytest.approx(score(good, pair).hole_l1)
+    assert score(careless, pair).psnr < score(good, pair).psnr
 
-    def careless(picture, hole):
-        return np.where(hole[..., None], 90, 0).astype(np.uint8)
 
-    assert hole_psnr(careless, [pair]) == pytest.approx(hole_psnr(painted(90), [pair]))
-
-
-def test_each_bucket_gets_the_mean_over_its_own_pictures():
+def test_each_bucket_gets_the_scores_of_its_own_pictures():
     pairs = some_of_each()
-    table = evaluate({"mean colour": dict.fromkeys(BUCKETS, mean_colour)}, pairs)
-    assert table.pictures == dict.fromkeys(BUCKETS, 2)
+    scores = evaluate({"mean colour": dict.fromkeys(BUCKETS, mean_colour)}, pairs)
     for bucket in BUCKETS:
         own = [pair for pair in pairs if pair.bucket == bucket]
-        expected = hole_psnr(mean_colour, own).mean()
-        assert table.psnr["mean colour"][bucket] == pytest.approx(expected)
+        expected = hole_psnrs(mean_colour, own)
+        found = scores["mean colour"][bucket]
+        assert [s.hole_psnr for s in found] == pytest.approx(expected.tolist())
+        assert mean(found) == pytest.approx(expected.mean())
 
 
 def oracle(pairs: list[HeldOut]):
@@ -194,12 +237,16 @@ def oracle(pairs: list[HeldOut]):
 
 def test_identical_pictures_do_not_make_infinities():
     pairs = some_of_each()
-    guessed = evaluate({"a": dict.fromkeys(BUCKETS, oracle(pairs[:1]))}, pairs)
-    expected = hole_psnr(mean_colour, pairs[1:2])[0]
-    assert guessed.psnr["a"]["small"] == pytest.approx(expected)
+    guessed = evaluate({"ours": dict.fromkeys(BUCKETS, oracle(pairs[:1]))}, pairs)
+    expected = hole_psnrs(mean_colour, pairs[1:2])[0]
+    assert mean(guessed["ours"]["small"]) == pytest.approx(expected)
+    assert mean(guessed["ours"]["small"], "psnr") < 100
 
-    perfect = evaluate({"a": dict.fromkeys(BUCKETS, oracle(pairs))}, pairs)
-    assert not np.isinf(list(perfect.psnr["a"].values())).any()
+    perfect = evaluate({"ours": dict.fromkeys(BUCKETS, oracle(pairs))}, pairs)
+    for metric in METRICS:
+        assert not np.isinf(mean(perfect["ours"]["small"], metric))
+    assert mean(perfect["ours"]["small"], "hole_l1") == 0
+    assert mean(perfect["ours"]["small"], "hole_ssim") == pytest.approx(1, abs=1e-6)
 
 
 # The radius
@@ -240,56 +287,161 @@ def test_the_radius_is_chosen_on_val_and_never_on_test(name, monkeypatch):
     chosen = methods(small_network(), val)
     assert set(asked) == set(RADII)
     asked.clear()
-    table = evaluate(chosen, test)
+    evaluate(chosen, test)
     assert asked == [5] * len(test)
-    label = {"telea": "Telea", "navier_stokes": "Navier-Stokes"}[name]
-    assert all(np.isfinite(value) for value in table.psnr[label].values())
 
 
 def test_the_network_stands_beside_what_a_user_would_pick_instead():
     chosen = methods(small_network(), some_of_each(count=1))
     assert next(iter(chosen)) == "ours"
-    assert set(chosen) == {"ours", "mean colour", "push-pull", "Telea", "Navier-Stokes"}
+    assert set(chosen) == {
+        "ours",
+        "mean colour",
+        "push-pull",
+        "biharmonic",
+        "Telea",
+        "Navier-Stokes",
+    }
     assert all(list(by_bucket) == BUCKETS for by_bucket in chosen.values())
+
+
+# The difference
+
+
+def scored(*psnrs: float) -> list[Score]:
+    """Scores of that hole PSNR; the other numbers follow from it."""
+    return [Score(p, 1 / p, p / 100, p + 5, 0.9) for p in psnrs]
+
+
+def pairs_of(*photographs: str, bucket: str = "small") -> list[HeldOut]:
+    return [held_out(bucket, i)._replace(photograph=name) for i, name in enumerate(photographs)]
+
+
+def in_small(**by_method: list[Score]) -> dict[str, dict[str, list[Score]]]:
+    none: dict[str, list[Score]] = {bucket: [] for bucket in BUCKETS}
+    return {name: none | {"small": scores} for name, scores in by_method.items()}
+
+
+def test_the_difference_is_paired_and_to_the_best_of_the_others():
+    pairs = pairs_of("a", "a", "a", "b", "c", "c")
+    scores = in_small(
+        bad=scored(1, 1, 1, 1, 1, 1),
+        ours=scored(22, 23, 24, 31, 20, 23),
+        good=scored(20, 20, 20, 30, 20, 21),
+    )
+    found = difference(scores, pairs, "small")
+    each = [3, 1, 1]  # the means over a, b and c
+    interval = stats.ttest_1samp(each, 0).confidence_interval(0.95)
+    assert found.other == "good"
+    assert found.mean == pytest.approx(np.mean(each))
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+
+
+def test_one_photograph_gives_no_interval():
+    scores = in_small(ours=scored(22, 24), other=scored(20, 21))
+    found = difference(scores, pairs_of("wall", "wall"), "small")
+    assert found.mean == pytest.approx(2.5)
+    assert found.low is None
+    assert found.high is None
+
+
+def test_identical_pictures_are_left_out_of_the_difference():
+    scores = in_small(ours=scored(22, float("inf"), 25), other=scored(20, 21, 21))
+    found = difference(scores, pairs_of("a", "b", "c"), "small")
+    assert found.mean == pytest.approx(3)
 
 
 # The table
 
-TABLE = Table(
-    {
-        "ours": {"small": 31.126, "medium": 26.3},
-        "mean colour": {"small": 23.2, "medium": 26.5},
-    },
-    {"small": 24, "medium": 25},
+PAIRS = pairs_of("a", "b")
+SCORES = in_small(
+    ours=scored(31.12, 31.14),
+    plain=scored(23.1, 23.3),
 )
 
 
-def test_the_text_has_a_line_for_each_method_and_marks_the_best():
-    header, counts, ours, mean = TABLE.text().splitlines()
-    assert header.split() == ["small", "medium"]
-    assert counts.split() == ["pictures", "24", "25"]
-    assert ours.split() == ["ours", "31.13*", "26.30"]
-    assert mean.split() == ["mean", "colour", "23.20", "26.50*"]
+def lines_of(text: str, start: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines() if line.startswith(start)]
 
 
-@pytest.mark.parametrize("order", [["a", "b", "c"], ["b", "a", "c"]])
+def test_the_table_has_a_line_for_each_method_and_marks_the_best():
+    text = table(SCORES, PAIRS, ["hole_psnr"])
+    assert METRICS["hole_psnr"] in text
+    assert lines_of(text, " ")[0] == BUCKETS
+    assert lines_of(text, "ours ")[0][:2] == ["ours", "31.13*"]
+    assert lines_of(text, "plain")[0][:2] == ["plain", "23.20"]
+    assert lines_of(text, "pictures") == [["pictures", "2", "0", "0", "0"]]
+    assert lines_of(text, "photographs") == [["photographs", "2", "0", "0", "0"]]
+    [line] = [line for line in text.splitlines() if line.startswith("ours minus")]
+    assert "plain" in line
+    assert "+7.93 dB" in line
+
+
+def test_the_smallest_l1_is_the_best_and_every_metric_has_its_block():
+    blocks = table(SCORES, PAIRS).split("\n\n")
+    for (_, title), block in zip(METRICS.items(), blocks, strict=False):
+        assert block.splitlines()[0] == title
+    assert lines_of(blocks[list(METRICS).index("hole_l1")], "ours")[0][1].endswith("*")
+    assert lines_of(blocks[list(METRICS).index("hole_ssim")], "ours")[0][1].endswith("*")
+
+
+@pytest.mark.parametrize("order", [["a", "ours", "b"], ["ours", "b", "a"]])
 def test_a_value_that_is_not_a_number_does_not_hide_the_best(order):
-    values = {"a": float("nan"), "b": 20.0, "c": 25.0}
-    table = Table({name: {"small": values[name]} for name in order}, {"small": 1})
-    starred = [line.split()[0] for line in table.text().splitlines() if "*" in line]
-    assert starred == ["c"]
+    values = {"a": scored(20, 20), "ours": scored(*[float("inf")] * 2), "b": scored(25, 25)}
+    text = table(in_small(**{name: values[name] for name in order}), PAIRS, ["hole_psnr"])
+    starred = [line.split()[0] for line in text.splitlines() if "*" in line]
+    assert starred == ["b"]
+    assert "inf" not in text
+
+
+def test_the_table_says_how_many_identical_pictures_were_left_out():
+    scores = in_small(ours=scored(30, float("inf")), plain=scored(20, 21))
+    text = table(scores, PAIRS, ["hole_psnr"])
+    assert "identical" in text
+    assert "1 small" in text
 
 
 def test_the_csv_holds_the_same_values_for_programs(tmp_path):
-    TABLE.write_csv(tmp_path / "table.csv")
-    with open(tmp_path / "table.csv", newline="") as file:
+    write_csv(SCORES, PAIRS, tmp_path / "table.csv")
+    with open(tmp_path / "table.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["method", "bucket", "pictures", "hole_psnr_db"]
-    assert len(rows) == 4
+    assert [(row["method"], row["bucket"]) for row in rows] == [
+        (name, bucket) for name in SCORES for bucket in BUCKETS
+    ]
     for row in rows:
-        assert float(row["hole_psnr_db"]) == TABLE.psnr[row["method"]][row["bucket"]]
-        assert int(row["pictures"]) == TABLE.pictures[row["bucket"]]
+        scores = SCORES[row["method"]][row["bucket"]]
+        assert int(row["pictures"]) == len(scores)
+        assert int(row["identical"]) == 0
+        for metric in METRICS:
+            assert float(row[metric]) == pytest.approx(mean(scores, metric), abs=1e-4, nan_ok=True)
+    found = difference(SCORES, PAIRS, "small")
+    assert rows[0]["best_other"] == found.other == "plain"
+    numbers = [float(rows[0][f"difference{part}_db"]) for part in ("", "_low", "_high")]
+    assert numbers == pytest.approx([found.mean, found.low, found.high], abs=1e-3)
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+
+
+# Any photographs
+
+
+def test_a_folder_of_photographs_gives_pairs_of_every_hole_size(tmp_path):
+    for i in range(3):
+        array = np.random.default_rng(i).integers(0, 256, (150, 170, 3), dtype=np.uint8)
+        Image.fromarray(array).save(tmp_path / f"photo{i}.png")
+    pairs = held_out_from(tmp_path)
+    assert {(p.photograph, p.bucket) for p in pairs} == {
+        (f"photo{i}.png", bucket) for i in range(3) for bucket in BUCKETS
+    }
+    for pair in pairs:
+        assert pair.original.shape == (128, 128, 3)
+        assert pair.hole.shape == (128, 128)
+        assert pair.hole.any()
+    for one, same, other in zip(
+        pairs, held_out_from(tmp_path), held_out_from(tmp_path, seed=1), strict=True
+    ):
+        assert np.array_equal(one.hole, same.hole)
+        assert np.array_equal(one.original, same.original)
+        assert not np.array_equal(one.hole, other.hole)
 
 
 # Reading what `prepare` made

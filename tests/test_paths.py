@@ -74,6 +74,19 @@ def test_an_error_on_the_way_leaves_the_old_file_and_nothing_else(tmp_path, erro
     assert os.listdir(tmp_path) == ["file.txt"]
 
 
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), RuntimeError("write failed")])
+def test_a_full_disk_is_told_with_the_name_of_the_file(tmp_path, error):
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    with (
+        pytest.raises(OSError, match=r"file\.txt.*(No space left|write failed)"),
+        written_whole(path),
+    ):
+        raise error
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file.txt"]
+
+
 def test_what_a_killed_process_left_behind_is_replaced(tmp_path):
     path = tmp_path / "file.txt"
     with written_whole(path) as partial:
