@@ -74,15 +74,16 @@ def complete(model: PixelRNN, image: Picture, mask: np.ndarray) -> Image.Image:
         raise ValueError("the hole covers the whole picture: nothing is known to complete it from")
     device = next(model.parameters()).device
     was_training = model.training
-    model.eval()
     result = picture.copy()
-    with torch.inference_mode():
-        for window, part in windows(hole):
-            m = torch.from_numpy(hole[window])[None, None].float().to(device)
-            occluded = to_tensor(picture[window]).to(device) * (1 - m)
-            filled = to_pixels(fill(model, occluded, m))
-            result[window][part] = filled[part]
-    model.train(was_training)
+    try:
+        model.eval()
+        with torch.inference_mode():
+            for window, part in windows(hole):
+                m = torch.from_numpy(hole[window])[None, None].float().to(device)
+                occluded = to_tensor(picture[window]).to(device) * (1 - m)
+                result[window][part] = to_pixels(fill(model, occluded, m))[part]
+    finally:
+        model.train(was_training)
     return Image.fromarray(result)
 
 

@@ -244,7 +244,10 @@ def table(scores: Scores, pairs: list[HeldOut], metrics: Sequence[str] = tuple(M
         digits = 2 if "psnr" in metric else 4
         lines = [METRICS[metric], " " * width + "".join(f"{b:>12}" for b in BUCKETS)]
         values = {n: {b: mean(by[b], metric) for b in BUCKETS} for n, by in scores.items()}
-        best = {b: best_of(v[b] for v in values.values()) for b in BUCKETS}
+        best = {
+            b: best_of((v[b] for v in values.values() if v[b] == v[b]), default=None)
+            for b in BUCKETS
+        }
         for name, row in values.items():
             cells = (f"{v:.{digits}f}" + ("*" if v == best[b] else " ") for b, v in row.items())
             lines.append(name.ljust(width) + "".join(f"{cell:>12}" for cell in cells))

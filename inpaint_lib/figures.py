@@ -45,5 +45,5 @@ def learning_curve(log: Sequence[Mapping[str, Any]]) -> Figure:
     right.set(title="Validation: hole PSNR", xlabel="epoch", ylabel="dB, mean over pictures")
     for ax in (left, right):
         ax.grid(alpha=0.3)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return figure

@@ -35,11 +35,11 @@ def strokes_mask(
     """(height, width) bool, True under brush strokes `widths` pixels wide.
 
     Each stroke wanders: straight pieces whose direction turns a little from one to the next.
-    Drawn anew until its share of the picture lies in `area`.
+    Drawn anew, a hundred times at most, until its share of the picture lies in `area`.
     """
     height, width = size
-    piece = 0.14 * (height * width) ** 0.5
-    while True:
+    piece = min(18.0, min(size) / 4)
+    for _ in range(100):
         canvas = Image.new("L", (width, height))
         draw = ImageDraw.Draw(canvas)
         for _ in range(strokes):
@@ -54,7 +54,8 @@ def strokes_mask(
                 x, y = end
         mask = np.asarray(canvas) > 0
         if area[0] <= mask.mean() <= area[1]:
-            return mask
+            break
+    return mask
 
 
 def random_hole(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:

@@ -55,14 +55,14 @@ def ssim_map(
         window = gaussian_window(window_size, sigma, moments.shape[1]).to(x)
         moments = F.conv2d(moments, window, padding=window_size // 2, groups=moments.shape[1])
         mu_x, mu_y, xx, yy, xy = moments.chunk(5, dim=1)
-        # Rounding can push a variance under zero; a covariance may truly be negative.
-        var_x = (xx - mu_x**2).clamp(min=0)
-        var_y = (yy - mu_y**2).clamp(min=0)
         cov = xy - mu_x * mu_y
+        # var_x + var_y >= 2 |cov|; rounding breaks that where windows are bright and flat, and
+        # SSIM would leave [-1, 1]. The covariance itself may truly be negative.
+        var = torch.maximum((xx - mu_x**2) + (yy - mu_y**2), 2 * cov.abs())
         c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
         # SSIM = (2 mu_x mu_y + C1)(2 cov + C2) / ((mu_x^2 + mu_y^2 + C1)(var_x + var_y + C2))
         numerator = (2 * mu_x * mu_y + c1) * (2 * cov + c2)
-        denominator = (mu_x**2 + mu_y**2 + c1) * (var_x + var_y + c2)
+        denominator = (mu_x**2 + mu_y**2 + c1) * (var + c2)
         return numerator / (denominator + eps)
 
 

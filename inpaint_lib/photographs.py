@@ -15,7 +15,7 @@ from PIL import Image
 from .data import PREFIX
 from .holes import Box, boxes_mask, random_box, strokes_mask
 from .paths import default_path, written_whole
-from .pictures import list_pictures, read_picture
+from .pictures import is_picture, list_pictures, read_picture
 
 SIZE = 128  # side of the pictures of a pair, in pixels
 FLATTEST = 0.02  # crops with a smaller standard deviation (of [0, 1]) show nothing to complete
@@ -122,7 +122,8 @@ def folder_sources(folder: str | os.PathLike, seed: int) -> dict[Split, list[Sou
 
 
 def flat(picture: Image.Image) -> bool:
-    return float(np.asarray(picture).std()) / 255 < FLATTEST
+    """Whether no channel varies enough to be worth completing."""
+    return float(np.asarray(picture).std(axis=(0, 1)).max()) / 255 < FLATTEST
 
 
 def resized(picture: Image.Image, crop: tuple[int, int, int, int]) -> Image.Image:
@@ -148,7 +149,7 @@ def random_crops(
             misses = 0
             yield resized(picture, crop), crop
         elif (misses := misses + 1) == 200:
-            raise ValueError("nothing but flat areas in this photograph; leave it out")
+            raise ValueError("nothing but flat areas; leave it out")
 
 
 def tiles(picture: Image.Image, count: int) -> list[tuple[Image.Image, tuple[int, int, int, int]]]:
@@ -156,8 +157,10 @@ def tiles(picture: Image.Image, count: int) -> list[tuple[Image.Image, tuple[int
 
     Fewer where the photograph is too small: never enlarged, unless it is smaller than SIZE.
     """
-    for side in range(min(picture.size), 0, -1):
+    side = min(picture.size)
+    while True:
         if (picture.width // side) * (picture.height // side) < count and side > SIZE:
+            side -= 1
             continue
         across, down = picture.width // side, picture.height // side
         x0, y0 = (picture.width - across * side) // 2, (picture.height - down * side) // 2
@@ -169,6 +172,7 @@ def tiles(picture: Image.Image, count: int) -> list[tuple[Image.Image, tuple[int
         found = [(tile, crop) for crop in crops if not flat(tile := resized(picture, crop))]
         if len(found) >= count or side <= SIZE:
             break
+        side = max(SIZE, int(0.98 * side))
     chosen = np.linspace(0, len(found) - 1, min(count, len(found))).round().astype(int)
     return [found[i] for i in chosen]
 
@@ -190,7 +194,10 @@ def training_pairs(sources: list[Source], count: int, seed: int, zoom: float) ->
         rng = np.random.default_rng([seed, crc32(source.name.encode())])
         crops = random_crops(source.read(), rng, zoom)
         for _ in range(-(-count // len(sources))):
-            original, crop = next(crops)
+            try:
+                original, crop = next(crops)
+            except ValueError as error:
+                raise ValueError(f"{source.name}: {error}") from None
             mirrored = bool(rng.random() < 0.5)
             if mirrored:
                 original = original.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
@@ -228,30 +235,27 @@ def write_pairs(pairs: Iterator[Pair], folder: Path, seed: int) -> int:
     """`original_images/NAME.png`, `occluded_images/occluded_NAME.png`, `masks/NAME.png`, manifest.
 
     Replaces what an earlier call made, and nothing else: raises FileExistsError when the
-    folder holds pictures that are in no manifest.
+    folder holds pictures of somebody else. A list of all names is written before the first
+    picture, so an interrupted call can be repeated.
     """
-    manifest = folder / "manifest.csv"
+    manifest, unfinished = folder / "manifest.csv", folder / "manifest.csv.unfinished"
     folders = {kind: folder / kind for kind in ("original_images", "occluded_images", "masks")}
-    ours = set()
-    if manifest.is_file():
-        with open(manifest, newline="", encoding="utf-8") as file:
-            ours = {row["name"] for row in csv.DictReader(file)}
+    ours = _names(manifest) | _names(unfinished)
     for path in folders.values():
         path.mkdir(parents=True, exist_ok=True)
-        foreign = {n for n in os.listdir(path) if not n.startswith(".")}
-        foreign -= {prefix + name for name in ours for prefix in ("", PREFIX)}
-        if foreign:
-            raise FileExistsError(
-                f"{path / min(foreign)}: not made by `prepare`; move your own pictures elsewhere, "
-                "for `prepare` replaces what it makes in this folder"
-            )
+        for name in os.listdir(path):
+            if is_picture(name) and name.removeprefix(PREFIX) not in ours:
+                raise FileExistsError(
+                    f"{path / name}: not made by `prepare`; move your own pictures elsewhere, "
+                    "for `prepare` replaces what it makes in this folder"
+                )
+    made = {f"{i:04d}_{Path(pair.photograph).stem}.png": pair for i, pair in enumerate(pairs)}
+    _write_rows(unfinished, [{"name": name} for name in sorted(ours | made.keys())])
+    manifest.unlink(missing_ok=True)
     for name in ours:
         for kind, path in folders.items():
-            prefix = PREFIX if kind == "occluded_images" else ""
-            (path / f"{prefix}{name}").unlink(missing_ok=True)
-    rows: list[dict[str, object]] = []
-    for i, pair in enumerate(pairs):
-        name = f"{i:04d}_{Path(pair.photograph).stem}.png"
+            (path / (PREFIX * (kind == "occluded_images") + name)).unlink(missing_ok=True)
+    for name, pair in made.items():
         occluded = np.where(pair.hole[..., None], 0, np.asarray(pair.original)).astype(np.uint8)
         pictures = {
             folders["original_images"] / name: pair.original,
@@ -260,7 +264,9 @@ def write_pairs(pairs: Iterator[Pair], folder: Path, seed: int) -> int:
         }
         for path, picture in pictures.items():
             picture.save(path, compress_level=1)  # encoding takes most of the time
-        rows.append(
+    _write_rows(
+        manifest,
+        [
             {
                 "name": name,
                 "photograph": pair.photograph,
@@ -270,12 +276,25 @@ def write_pairs(pairs: Iterator[Pair], folder: Path, seed: int) -> int:
                 "bucket": pair.bucket,
                 "seed": seed,
             }
-        )
-    with written_whole(manifest) as partial, open(partial, "w", newline="", encoding="utf-8") as f:
-        writer = csv.DictWriter(f, list(rows[0]))
+            for name, pair in made.items()
+        ],
+    )
+    unfinished.unlink()
+    return len(made)
+
+
+def _names(manifest: Path) -> set[str]:
+    if not manifest.is_file():
+        return set()
+    with open(manifest, newline="", encoding="utf-8") as file:
+        return {row["name"] for row in csv.DictReader(file)}
+
+
+def _write_rows(path: Path, rows: list[dict[str, object]]) -> None:
+    with written_whole(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    return len(rows)
 
 
 def prepare(
@@ -301,6 +320,8 @@ def prepare(
         seed: Of the crops, the holes, and the split of `photos`.
     """
     made: dict[str, int] = {}
+    if flowers102 and photos is not None:
+        raise ValueError("photos and flowers102: choose one of them")
     if flowers102:
         photos, out = _download_flowers(), out or default_path("dataset", "flowers102")
     worlds: dict[Path, dict[Split, list[Source]]] = {}

@@ -9,6 +9,11 @@ from PIL import Image, ImageOps
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 
 
+def is_picture(name: str) -> bool:
+    """Whether a file's name says that it is a picture, and not a hidden one."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
+
+
 def list_pictures(folder: str | os.PathLike) -> list[str]:
     """Names of the picture files in a folder, sorted; hidden files and others are passed over.
 
@@ -19,11 +24,7 @@ def list_pictures(folder: str | os.PathLike) -> list[str]:
         raise FileNotFoundError(
             f"{folder}: no such folder; `python -m inpaint_lib prepare` makes the tutorial's"
         )
-    names = sorted(
-        name
-        for name in os.listdir(folder)
-        if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
-    )
+    names = sorted(name for name in os.listdir(folder) if is_picture(name))
     if not names:
         raise ValueError(f"{folder}: no pictures in this folder ({', '.join(sorted(SUFFIXES))})")
     return names
@@ -32,9 +33,14 @@ def list_pictures(folder: str | os.PathLike) -> list[str]:
 def upright_rgb(image: Image.Image) -> Image.Image:
     """8-bit RGB, turned the way the camera's EXIF note says. Transparency is dropped."""
     image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16") or image.mode == "I":
-        # Pillow would clip 16-bit values at 255: nearly all of them.
-        image = Image.fromarray(np.clip(np.asarray(image) // 256, 0, 255).astype(np.uint8))
+    if image.mode[0] in "IF":
+        # Pillow would clip 16-bit values at 255, nearly all of them, and show [0, 1] as black.
+        values = np.asarray(image)
+        if image.mode.startswith("I;16") or values.max() > 255:
+            values = values / 257
+        elif image.mode == "F" and values.max() <= 1:
+            values = values * 255
+        image = Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
     return image.convert("RGB")
 
 

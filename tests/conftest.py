@@ -4,7 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+
+torch.set_num_threads(1)  # on tensors as small as these, threads only wait for each other
 
 
 @pytest.fixture

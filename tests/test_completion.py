@@ -8,15 +8,6 @@ from PIL import Image
 from inpaint_lib import PixelRNN, complete, completion
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """On tensors this small, threads only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def network(**options) -> PixelRNN:
     torch.manual_seed(0)
     return PixelRNN(hidden_channels=4, **options).eval()

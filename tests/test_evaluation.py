@@ -36,15 +36,6 @@ from inpaint_lib.evaluation import (
 BUCKETS = ["small", "medium", "large", "strokes"]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """On tensors this small, threads only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def held_out(bucket: str = "small", seed: int = 0, name: str = "x.png") -> HeldOut:
     """A smooth picture of 40 x 36 with a box, whose place depends on the seed."""
     rng = np.random.default_rng(seed)

@@ -10,15 +10,6 @@ from torch import nn
 from inpaint_lib import ConvLSTMCell, GatedPixelRNNLayer, ResidualBlock
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """On tensors this small, threads only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def randomised(module: nn.Module) -> nn.Module:
     """Float64, every parameter and running statistic drawn anew: none is 0 or 1 by chance."""
     module.double()

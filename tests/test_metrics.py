@@ -14,15 +14,6 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 from inpaint_lib import gaussian_window, psnr, ssim, ssim_map
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """On tensors this small, threads only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def noise(seed: int = 0, shape=(2, 3, 24, 31), dtype=torch.float32) -> torch.Tensor:
     g = torch.Generator().manual_seed(seed)
     return torch.rand(shape, generator=g, dtype=torch.float64).to(dtype)

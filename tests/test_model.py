@@ -23,15 +23,6 @@ OPTIONS = [
 ]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """On tensors this small, threads only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def network(hidden_channels: int = 4, seed: int = 0, **options) -> PixelRNN:
     """A small network in eval mode whose last layer does something, with prefill too."""
     torch.manual_seed(seed)
