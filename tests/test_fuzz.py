@@ -1,20 +1,21 @@
 """Damaged files, by the thousand: read, or refused by name; never a crash, a hang, or code run.
 
 Files are read in a process of their own, so that a crash or a hang is a failed test that names
-the file and not the end of the run. There memory is limited too: a damaged header may claim any
-size. Pillow refuses to read more than 179 million pixels (a ValueError of `read_picture`), so a
-header of a few bytes can make it reserve half a gigabyte at most, which the system hands out only
-where it is written to, and the missing rest of the file ends the reading before that. More than
-89 million are a warning, which must not end the run.
+the file, and not the end of the run. Its memory is limited: a damaged header may claim any size.
+Pillow refuses more than 179 million pixels, which `read_picture` tells as a ValueError; up to
+there a header of a few bytes can reserve half a gigabyte, of which the system hands out what is
+written to, and reading ends where the file does. From 89 million on Pillow warns, no more.
 """
 
 import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections import Counter
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -28,58 +29,90 @@ PICTURES, CHECKPOINTS = 700, 300
 LONGEST = 5  # seconds for one file; they take milliseconds
 
 READER = """
-import faulthandler, json, resource, sys, time, warnings
+import faulthandler, json, sys, time
 from pathlib import Path
 import torch
 from PIL import Image
 from inpaint_lib import load_model
 from inpaint_lib.pictures import read_mask, read_picture
 
-faulthandler.enable()
 torch.set_num_threads(1)
+folder, checkpoint, picture, longest = sys.argv[1:]
 Image.init()  # what is imported at need must not look like code from a file
-load_model(sys.argv[2], "cpu")
-read_picture(sys.argv[3])
-resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+load_model(checkpoint, "cpu")
+read_picture(picture)
+try:
+    import resource
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + (3 << 30)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+except (ImportError, OSError):
+    pass
+
 harm, watched = [], False
 HARMFUL = ("os.", "shutil.", "subprocess.", "socket.", "ctypes.", "exec", "compile")
-HARMLESS = ("os.listdir", "os.scandir", "os.fwalk", "os.walk")
+HARMLESS = ("os.listdir", "os.scandir", "os.walk")
 
 def watch(event, arguments):
     if not watched:
         return
-    if event == "open" and isinstance(arguments[1], str) and not set(arguments[1]) & set("wax+"):
-        return
-    if event == "open" and arguments[1] is None and not arguments[2] & 3:
-        return
-    if event == "open" or event.startswith(HARMFUL) and event not in HARMLESS:
+    if event == "open":
+        name, mode, flags = arguments
+        bad = set(mode) & set("wax+") if isinstance(mode, str) else flags & 3
+    else:
+        bad = event.startswith(HARMFUL) and event not in HARMLESS
+    if bad:
         harm.append(f"{event} {arguments!r}"[:300])
 
 sys.addaudithook(watch)
-for path in sorted(Path(sys.argv[1]).iterdir()):
-    readers = [load_model] if path.suffix == ".pth" else [read_picture, read_mask]
-    for reader in readers:
+for path in sorted(Path(folder).iterdir()):
+    for reader in [load_model] if path.suffix == ".pth" else [read_picture, read_mask]:
         print(json.dumps([path.name, reader.__name__, "started", "", 0, []]), flush=True)
+        faulthandler.dump_traceback_later(float(longest), exit=True)
         harm.clear()
-        start = time.perf_counter()
-        watched = True
+        start, watched = time.perf_counter(), True
         try:
             reader(path, "cpu") if reader is load_model else reader(path)
             outcome, message = "read", ""
         except BaseException as error:
             outcome, message = type(error).__name__, str(error)
-        watched = False
-        took = time.perf_counter() - start
+        watched, took = False, time.perf_counter() - start
         print(json.dumps([path.name, reader.__name__, outcome, message, took, harm]), flush=True)
 """
 
 
-def sizes_and_modes() -> dict[str, bytes]:
-    """Whole pictures of 40 x 28 in the formats, modes and compressions that people have."""
+class Outcome(NamedTuple):
+    file: str
+    reader: str
+    outcome: str  # "read", or the name of what was raised
+    message: str
+    seconds: float
+    harm: list[str]  # programs started, code compiled, files written
+
+
+def read_all(folder: Path, checkpoint: Path, picture: Path) -> list[Outcome]:
+    """Each file of a folder through the library's readers, in another process."""
+    arguments = [str(folder), str(checkpoint), str(picture), str(2 * LONGEST)]
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", READER, *arguments],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=120,
+        check=False,
+    )
+    lines = [Outcome(*json.loads(line)) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, f"stopped at {lines[-1:]}: {done.stderr[-2000:]}"
+    return [line for line in lines if line.outcome != "started"]
+
+
+def whole_pictures() -> dict[str, bytes]:
+    """Pictures of 40 x 28 in the formats, modes and compressions that people have."""
     rng = np.random.default_rng(0)
     small = Image.fromarray(rng.integers(0, 256, (5, 7, 3), dtype=np.uint8))
     photo = small.resize((40, 28), Image.Resampling.BICUBIC)
-    deep = Image.fromarray((np.asarray(photo.convert("L")).astype(np.uint16) * 257))
+    grey = photo.convert("L")
+    deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
     turned = Image.Exif()
     turned[0x0112] = 6
     turned[0x010E] = "a description"
@@ -93,42 +126,71 @@ def sizes_and_modes() -> dict[str, bytes]:
     add("rgb.png", photo, "PNG", exif=turned)
     add("palette.png", photo.quantize(16), "PNG", transparency=3)
     add("deep.png", deep, "PNG")
-    add("grey_alpha.png", photo.convert("LA"), "PNG", dpi=(72, 72))
+    add("grey.png", grey, "PNG", dpi=(72, 72))
     add("rgba.png", photo.convert("RGBA"), "PNG")
     add("exif.jpg", photo, "JPEG", exif=turned)
     add("cmyk.jpg", photo.convert("CMYK"), "JPEG")
     add("progressive.jpg", photo, "JPEG", progressive=True, quality=95)
-    add("grey.jpg", photo.convert("L"), "JPEG")
+    add("grey.jpg", grey, "JPEG")
     add("palette.gif", photo.quantize(32), "GIF")
     add("moving.gif", photo, "GIF", save_all=True, append_images=[photo.rotate(90)], loop=0)
     add("rgb.bmp", photo, "BMP")
     add("palette.bmp", photo.quantize(16), "BMP")
     add("bits.bmp", photo.convert("1"), "BMP")
     add("rgb.tif", photo, "TIFF", exif=turned)
-    add("lzw.tif", photo, "TIFF", compression="tiff_lzw")
+    add("lzw.tif", grey, "TIFF", compression="tiff_lzw")
     add("deflate.tif", deep, "TIFF", compression="tiff_adobe_deflate")
     add("jpeg.tif", photo, "TIFF", compression="jpeg")
     add("float.tif", Image.fromarray(np.asarray(deep, dtype=np.float32) / 65535), "TIFF")
     add("cmyk.tif", photo.convert("CMYK"), "TIFF")
     add("lossy.webp", photo, "WEBP", exif=turned)
     add("lossless.webp", photo.convert("RGBA"), "WEBP", lossless=True)
-    add("text.ppm", photo, "PPM")
+    # Not among the suffixes of pictures, but Pillow goes by what is in a file.
+    add("in_truth_eps.png", photo, "EPS")
+    add("in_truth_dds.png", photo, "DDS")
+    if "AVIF" in Image.SAVE:
+        add("in_truth_avif.jpg", photo, "AVIF")
     return made
 
 
+class Code:
+    """Unpickled without care, it makes a folder."""
+
+    def __init__(self, path: Path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def whole_checkpoints(folder: Path, trace: Path) -> list[bytes]:
+    """Files of a tiny network: in both of torch's formats, and with code beside the weights."""
+    torch.manual_seed(0)
+    plain = PixelRNN(hidden_channels=2, num_layers=1)
+    options = {"patch_size": 2, "norm": "group", "prefill": True}
+    save_model(plain, folder / "plain")
+    save_model(PixelRNN(hidden_channels=2, num_layers=1, **options), folder / "options")
+    content = {"format": 1, "config": plain.config, "model": plain.state_dict()}
+    armed = content | {"history": Code(trace)}
+    torch.save(content, folder / "old", _use_new_zipfile_serialization=False)
+    torch.save(armed, folder / "code")
+    torch.save(armed, folder / "old_code", _use_new_zipfile_serialization=False)
+    return [(folder / n).read_bytes() for n in ("plain", "options", "old", "code", "old_code")]
+
+
 def mutated(whole: bytes, other: bytes, rng: np.random.Generator) -> bytes:
-    """One file damaged in one to three ways; `other` gives what is spliced in."""
+    """A file damaged in one to three ways; `other` gives what is spliced in."""
     data = bytearray(whole)
     for _ in range(rng.choice([1, 1, 1, 2, 3])):
         if not data:
             break
-        head = min(len(data), 160)  # half of the damage where sizes and offsets are
-        place = int(rng.integers(0, head if rng.random() < 0.5 else len(data)))
-        kind = rng.integers(0, 7)
+        # Half of the damage where sizes and offsets are.
+        end = min(len(data), 160) if rng.random() < 0.5 else len(data)
+        place, kind = int(rng.integers(0, end)), rng.integers(0, 7)
         if kind == 0:  # single bits
-            for at in rng.integers(0, head if rng.random() < 0.5 else len(data), int(rng.integers(1, 5))):
+            for at in rng.integers(0, end, int(rng.integers(1, 5))):
                 data[at] ^= 1 << int(rng.integers(0, 8))
-        elif kind == 1:  # bytes that mean something: zeros, the largest, the sign
+        elif kind == 1:  # bytes with a meaning: zero, the largest, the sign
             length = int(rng.integers(1, 9))
             data[place : place + length] = bytes([int(rng.choice([0, 1, 127, 128, 255]))]) * length
         elif kind == 2:  # noise
@@ -148,42 +210,124 @@ def mutated(whole: bytes, other: bytes, rng: np.random.Generator) -> bytes:
     return bytes(data)
 
 
-class Code:
-    """Unpickled by `pickle.load`, it makes a folder."""
-
-    def __init__(self, path: Path):
-        self.path = str(path)
-
-    def __reduce__(self):
-        return os.mkdir, (self.path,)
-
-
-def whole_checkpoints(folder: Path, trace: Path) -> list[bytes]:
-    """A tiny network's file, one with the other options, a pickle of old, and two with code."""
-    torch.manual_seed(0)
-    options = {"patch_size": 2, "norm": "group", "prefill": True}
-    plain = PixelRNN(hidden_channels=2, num_layers=1)
-    save_model(plain, folder / "plain")
-    save_model(PixelRNN(hidden_channels=2, num_layers=1, **options), folder / "options")
-    content = {"format": 1, "config": plain.config, "model": plain.state_dict()}
-    torch.save(content, folder / "old", _use_new_zipfile_serialization=False)
-    torch.save(content | {"history": Code(trace)}, folder / "code")
-    torch.save(
-        content | {"history": Code(trace)}, folder / "oldcode", _use_new_zipfile_serialization=False
-    )
-    return [(folder / n).read_bytes() for n in ("plain", "options", "old", "code", "oldcode")]
+def mutated_inside(whole: bytes, other: bytes, rng: np.random.Generator) -> bytes:
+    """A checkpoint whose pickle is damaged, while the archive around it is in order."""
+    if not whole.startswith(b"PK"):
+        return mutated(whole, other, rng)
+    result = BytesIO()
+    with zipfile.ZipFile(BytesIO(whole)) as archive, zipfile.ZipFile(result, "w") as copy:
+        for name in archive.namelist():
+            part = archive.read(name)
+            copy.writestr(name, mutated(part, part, rng) if name.endswith(".pkl") else part)
+    return result.getvalue()
 
 
-def read_all(folder: Path, checkpoint: Path, picture: Path) -> list[list]:
-    """[file, reader, outcome, message, seconds, harm] of every file of the folder."""
-    done = subprocess.run(
-        [sys.executable, "-c", READER, str(folder), str(checkpoint), str(picture)],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=120,
-        check=False,
-    )
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 0, f"ended reading {lines[-1:]}: {done.stderr[-2000:]}"
-    return [line for line in lines if line[2] != "started"]
+@pytest.fixture(scope="module")
+def trace(tmp_path_factory) -> Path:
+    """Where the code in the checkpoints would leave a trace."""
+    return tmp_path_factory.mktemp("trace") / "executed"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, trace) -> Path:
+    """An undamaged picture and checkpoint, and a folder for what is damaged."""
+    folder = tmp_path_factory.mktemp("fuzz")
+    (folder / "damaged").mkdir()
+    (folder / "picture.png").write_bytes(whole_pictures()["rgb.png"])
+    whole_checkpoints(folder, trace)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def outcomes(whole, trace) -> list[Outcome]:
+    """What became of a thousand damaged files."""
+    rng = np.random.default_rng(0)
+    pictures, checkpoints = whole_pictures(), whole_checkpoints(whole, trace)
+    names = list(pictures)
+    for i in range(PICTURES):
+        name, other = names[i % len(names)], pictures[names[rng.integers(len(names))]]
+        damaged = mutated(pictures[name], other, rng)
+        (whole / "damaged" / f"{i:03d}_{name}").write_bytes(damaged)
+    for i in range(CHECKPOINTS):
+        one, other = checkpoints[i % len(checkpoints)], checkpoints[rng.integers(len(checkpoints))]
+        damage = mutated_inside if i % 2 else mutated
+        (whole / "damaged" / f"{i:03d}.pth").write_bytes(damage(one, other, rng))
+    return read_all(whole / "damaged", whole / "plain", whole / "picture.png")
+
+
+@pytest.mark.parametrize(
+    ("reader", "files", "some"),
+    [("read_picture", PICTURES, 100), ("read_mask", PICTURES, 10), ("load_model", CHECKPOINTS, 10)],
+)
+def test_a_damaged_file_is_read_or_refused_by_name(outcomes, reader, files, some):
+    ours = [o for o in outcomes if o.reader == reader]
+    assert len(ours) == files
+    strange = [
+        (o.file, o.outcome, o.message[:200])
+        for o in ours
+        if o.outcome not in ("read", "ValueError", "FileNotFoundError")
+        or (o.outcome != "read" and o.file not in o.message)
+    ]
+    assert strange == []
+    counts = Counter(o.outcome == "read" for o in ours)
+    assert min(counts[True], counts[False]) >= some, "damage of one kind only shows little"
+
+
+def test_no_damaged_file_takes_long(outcomes):
+    slowest = max(outcomes, key=lambda o: o.seconds)
+    assert slowest.seconds < LONGEST, slowest
+
+
+def test_no_damaged_file_starts_a_program_runs_code_or_writes(outcomes, trace):
+    assert [(o.file, o.harm) for o in outcomes if o.harm] == []
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("name", ["code", "old_code"])
+def test_the_code_in_the_checkpoints_would_run_if_they_were_unpickled(whole, trace, name):
+    torch.load(whole / name, weights_only=False)
+    assert trace.is_dir()
+    trace.rmdir()
+
+
+@pytest.mark.parametrize("side", [9_000, 13_000, 40_000, 2**31 - 1])
+@pytest.mark.parametrize("kind", ["png", "bmp", "gif"])
+def test_a_header_that_claims_an_enormous_size_is_refused_at_once(whole, tmp_path, kind, side):
+    name, place, width, order = {
+        "png": ("rgb.png", 16, 4, "big"),
+        "bmp": ("rgb.bmp", 18, 4, "little"),
+        "gif": ("palette.gif", 6, 2, "little"),
+    }[kind]
+    if side >= 256**width:
+        pytest.skip("more than this format can claim")
+    data = bytearray(whole_pictures()[name])
+    data[place : place + 2 * width] = side.to_bytes(width, order) * 2
+    if kind == "png":  # its header carries a checksum
+        import zlib
+
+        data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    (tmp_path / f"large.{kind}").write_bytes(data)
+    for o in read_all(tmp_path, whole / "plain", whole / "picture.png"):
+        assert o.outcome == "ValueError", o
+        assert o.file in o.message
+        assert o.seconds < LONGEST
+
+
+@pytest.mark.parametrize(
+    "claim", [{"num_layers": 10**9}, {"hidden_channels": 4000}, {"patch_size": 10**4}]
+)
+def test_a_checkpoint_that_claims_an_enormous_network_is_refused_at_once(whole, tmp_path, claim):
+    content = torch.load(whole / "plain", weights_only=True)
+    content["config"] |= claim
+    torch.save(content, tmp_path / "large.pth")
+    [outcome] = read_all(tmp_path, whole / "plain", whole / "picture.png")
+    assert outcome.outcome == "ValueError", outcome
+    assert "large.pth" in outcome.message
+    assert outcome.seconds < LONGEST
+
+
+def test_a_postscript_file_named_png_is_refused_and_starts_no_interpreter(whole, tmp_path):
+    (tmp_path / "drawing.png").write_bytes(whole_pictures()["in_truth_eps.png"])
+    for o in read_all(tmp_path, whole / "plain", whole / "picture.png"):
+        assert o.harm == []
+        assert o.outcome == "ValueError"
