@@ -161,8 +161,12 @@ def read_checkpoint(path: Path) -> tuple[PixelRNN, dict[str, Any]]:
             "or use the version of inpaint_lib that wrote it"
         )
     try:
-        model = PixelRNN(**content["config"])
-        model.load_state_dict(content["model"])
+        config, weights = content["config"], content["model"]
+        if config["num_layers"] > len(weights):
+            raise ValueError(f"{config['num_layers']} layers, {len(weights)} tensors")
+        with torch.device("meta"):  # takes no memory: a damaged file may describe anything
+            model = PixelRNN(**config)
+        model.load_state_dict(weights, assign=True)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"{path}: its weights do not fit the network it describes: {error}"

@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops, ImageOps
 
+# Pillow goes by content, not by name, and would start Ghostscript for a PostScript file.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 
 
@@ -50,7 +52,7 @@ def read_picture(path: str | os.PathLike) -> Image.Image:
     Raises FileNotFoundError, or ValueError when it is damaged or no picture; both name the file.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             return upright_rgb(image)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such file") from None
@@ -66,10 +68,11 @@ def read_mask(path: str | os.PathLike) -> np.ndarray:
     Raises ValueError when its colour channels differ (by more than the noise of a JPEG), and
     what `read_picture` raises.
     """
-    channels = np.asarray(read_picture(path)).astype(np.int16)
-    if np.ptp(channels, axis=2).max() > 16:
+    picture = read_picture(path)
+    r, g, b = picture.split()
+    if any(ImageChops.difference(g, other).getextrema()[1] > 16 for other in (r, b)):  # type: ignore[operator]
         raise ValueError(
             f"{path}: its three channels differ, so it is a picture and not a mask; "
             "paint the hole white on black"
         )
-    return channels.mean(axis=2) >= 128
+    return np.asarray(picture.convert("L")) >= 128
