@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint lab clean distclean
+.PHONY: demo test lint lab bench clean distclean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m inpaint_lib demo
@@ -15,6 +15,10 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Time and peak memory of completing photographs of 128 to 4000 pixels.
+bench: $(VENV)/installed-dev
+	$(BIN)/python -m pytest tests/benchmarks/bench_completion.py -s
 
 lab: $(VENV)/installed
 	$(BIN)/jupyter lab notebooks

@@ -21,6 +21,7 @@ Window = tuple[slice, slice]  # rows, columns of a photograph
 MARGIN = 32  # what the network sees around a hole
 DEEPEST = 32  # a hole with pixels further than this from all known ones is done at a reduced size
 LARGEST = 512  # a window with a longer side is done in pieces
+RELAXATIONS = 10  # of what is added to a hole that was done at a reduced size
 
 
 def as_picture(image: Picture) -> Image.Image:
@@ -144,7 +145,12 @@ def fill(model: PixelRNN, occluded: Tensor, mask: Tensor) -> Tensor:
     small = F.avg_pool2d(F.pad(occluded, beyond), factor) / known.clamp(min=factor**-2)
     small = _in_pieces(model, small, (known == 0).to(mask.dtype))
     large = F.interpolate(small, scale_factor=float(factor), mode="bicubic")[..., :height, :width]
-    return compose(occluded, (large + push_pull(occluded - large, mask)).clamp(0, 1), mask)
+    missing = occluded - large
+    membrane = push_pull(missing, mask)
+    for _ in range(RELAXATIONS):  # towards the solution of Laplace's equation
+        around = F.avg_pool2d(F.pad(membrane, (1, 1, 1, 1), "replicate"), 3, stride=1)
+        membrane = compose(missing, around, mask)
+    return compose(occluded, (large + membrane).clamp(0, 1), mask)
 
 
 def _in_pieces(model: PixelRNN, occluded: Tensor, mask: Tensor) -> Tensor:

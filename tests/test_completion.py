@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from inpaint_lib import PixelRNN, complete, completion
+from inpaint_lib.evaluation import push_pull_fill
 
 
 def network(**options) -> PixelRNN:
@@ -286,3 +287,31 @@ def test_a_piece_of_a_large_window_sees_those_before_it(monkeypatch):
         assert max(shown.shape[-2:]) <= 96
         assert (shown == 1).all(dim=1).sum() > 100, "the piece before is filled by now"
         assert 0 < mask.mean() < 1
+
+
+def test_a_hole_done_at_a_reduced_size_comes_back_up_without_a_step():
+    """With the network at its start, the push-pull fill: all that is added is the way down and up.
+
+    Mean absolute jump across the hole's edge, against the same jump of the fill at full size.
+    """
+    model = network(patch_size=4, norm="group", prefill=True)
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (12, 12, 3), dtype=np.uint8)
+    image = np.asarray(Image.fromarray(coarse).resize((300, 300), Image.Resampling.BICUBIC))
+    hole = np.zeros((300, 300), dtype=bool)
+    hole[60:240, 60:240] = True
+
+    def jump(done: np.ndarray) -> float:
+        d = done.astype(float)
+        edges = [
+            d[60, 60:240] - d[59, 60:240],
+            d[239, 60:240] - d[240, 60:240],
+            d[60:240, 60] - d[60:240, 59],
+            d[60:240, 239] - d[60:240, 240],
+        ]
+        return float(np.abs(edges).mean())
+
+    done = np.asarray(complete(model, image, hole))
+    assert completion.DEEPEST < 90  # the hole's middle is deeper: it is done at a reduced size
+    assert jump(done) < 0.5 * jump(push_pull_fill(image, hole))
+    assert jump(done) < 1.1 * jump(image)
