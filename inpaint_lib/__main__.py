@@ -26,7 +26,7 @@ def train(config: Annotated[TrainConfig, tyro.conf.arg(name="")]) -> None:
         run(trainer)
     except KeyboardInterrupt:
         if trainer.epoch:
-            print(f"\nEpoch {trainer.epoch} is kept in {trainer.state_path}: --resume goes on.")
+            print(f"\nEpoch {trainer.epoch} is kept in {trainer.folder.state}: --resume goes on.")
         raise
 
 

@@ -91,7 +91,12 @@ class ImageCompletionDataset(Dataset):
         pictures = [read_picture(occluded_path), read_picture(self.original_dir / name)]
         if self.mask_dir is not None:
             hole = read_mask(self.mask_dir / self._mask_name(name))
-            pictures.append(Image.fromarray(hole.astype(np.uint8) * 255))
+            if hole.all():
+                raise ValueError(
+                    f"{self.mask_dir / self._mask_name(name)}: is all hole, nothing is known to "
+                    "complete it from; mend it, or remove the pair"
+                )
+            pictures.append(Image.fromarray(hole.astype(np.uint8) * 255).convert("RGB"))
         for picture in pictures[1:]:
             if picture.size != pictures[0].size:
                 raise ValueError(

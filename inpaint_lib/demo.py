@@ -54,7 +54,9 @@ def demo() -> None:
         run(trainer)
     except KeyboardInterrupt:
         done = trainer.epoch
-        kept = f"epoch {done} is kept in {trainer.state_path}" if done else "no epoch was complete"
+        kept = (
+            f"epoch {done} is kept in {trainer.folder.state}" if done else "no epoch was complete"
+        )
         print(f"\nStopped; {kept}. The same command goes on from there.")
         raise
     print("Measuring on the right part of the wall, which training never saw ...")

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -53,7 +53,8 @@ def read_held_out(folder: str | os.PathLike) -> list[HeldOut]:
         raise FileNotFoundError(
             f"{folder / 'manifest.csv'}: no prepared pairs; run `python -m inpaint_lib prepare`"
         )
-    with open(folder / "manifest.csv", newline="", encoding="utf-8") as file:
+    how: dict[str, Any] = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
+    with open(folder / "manifest.csv", **how) as file:
         rows = list(csv.DictReader(file))
     return [
         HeldOut(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -191,7 +191,7 @@ def bucket_hole(bucket: str, rng: np.random.Generator) -> tuple[np.ndarray, list
 def training_pairs(sources: list[Source], count: int, seed: int, zoom: float) -> Iterator[Pair]:
     """At least `count` pairs, as many from each photograph: crops of several scales, mirrored."""
     for source in sources:
-        rng = np.random.default_rng([seed, crc32(source.name.encode())])
+        rng = np.random.default_rng([seed, crc32(os.fsencode(source.name))])
         crops = random_crops(source.read(), rng, zoom)
         for _ in range(-(-count // len(sources))):
             try:
@@ -212,7 +212,7 @@ def held_out_pairs(sources: list[Source], per_bucket: int, seed: int) -> Iterato
     """
     each = -(-per_bucket // len(sources))
     for source in sources:
-        rng = np.random.default_rng([seed, crc32(source.name.encode())])
+        rng = np.random.default_rng([seed, crc32(os.fsencode(source.name))])
         crops = tiles(source.read(), each * len(BUCKETS))
         if not crops:
             raise ValueError(f"{source.name}: nothing but flat areas; leave it out")
@@ -225,7 +225,7 @@ def held_out_pairs(sources: list[Source], per_bucket: int, seed: int) -> Iterato
 def brick_pairs(source: Source, per_bucket: int, seed: int) -> Iterator[Pair]:
     """Held-out pairs of the wall: it is too small for tiles, so crops overlap within a split."""
     for bucket in BUCKETS:
-        rng = np.random.default_rng([seed, crc32(f"{source.name} {bucket}".encode())])
+        rng = np.random.default_rng([seed, crc32(os.fsencode(f"{source.name} {bucket}"))])
         for original, crop in islice(random_crops(source.read(), rng, 1.0), per_bucket):
             hole, boxes = bucket_hole(bucket, rng)
             yield Pair(original, hole, source.name, crop, False, boxes, bucket)
@@ -263,7 +263,13 @@ def write_pairs(pairs: Iterator[Pair], folder: Path, seed: int) -> int:
             folders["masks"] / name: Image.fromarray(pair.hole.astype(np.uint8) * 255),
         }
         for path, picture in pictures.items():
-            picture.save(path, compress_level=1)  # encoding takes most of the time
+            try:
+                picture.save(path, compress_level=1)  # encoding takes most of the time
+            except OSError as error:
+                raise OSError(
+                    f"{path}: could not be written ({error}); free some space, or choose another "
+                    "place (--out), and call `prepare` again"
+                ) from error
     _write_rows(
         manifest,
         [
@@ -286,12 +292,14 @@ def write_pairs(pairs: Iterator[Pair], folder: Path, seed: int) -> int:
 def _names(manifest: Path) -> set[str]:
     if not manifest.is_file():
         return set()
-    with open(manifest, newline="", encoding="utf-8") as file:
+    with open(manifest, newline="", encoding="utf-8", errors="surrogateescape") as file:
         return {row["name"] for row in csv.DictReader(file)}
 
 
 def _write_rows(path: Path, rows: list[dict[str, object]]) -> None:
-    with written_whole(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+    # Surrogates stand for the bytes of a file name that are not UTF-8.
+    how: dict[str, Any] = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
+    with written_whole(path) as partial, open(partial, "w", **how) as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)

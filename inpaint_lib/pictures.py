@@ -52,7 +52,8 @@ def read_picture(path: str | os.PathLike) -> Image.Image:
     Raises FileNotFoundError, or ValueError when it is damaged or no picture; both name the file.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        # Given a path, Pillow maps uncompressed TIFFs and then turns them upright wrongly.
+        with open(path, "rb") as file, Image.open(file, formats=FORMATS) as image:
             return upright_rgb(image)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such file") from None

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import filelock
 import numpy as np
 import torch
 import torch.distributed as dist
@@ -23,15 +22,21 @@ from .data import ImageCompletionDataset, Triple, as_float, in_memory
 from .filling import compose
 from .holes import crop_and_cover
 from .metrics import psnr, ssim
-from .model import CHECKPOINT_FORMAT, PixelRNN, best_device, read_checkpoint, save_model
+from .model import (
+    CHECKPOINT_FORMAT,
+    REMEDY,
+    PixelRNN,
+    best_device,
+    read_checkpoint,
+    save_model,
+)
 from .paths import default_path, written_whole
+from .runs import COLUMNS, VAL_COLUMNS, RunFolder
 
 OCCLUDED = default_path("dataset", "train", "occluded_images")
 ORIGINAL = default_path("dataset", "train", "original_images")
 CHECKPOINTS = default_path("checkpoints")
-COLUMNS = ("epoch", "LR", "L1", "SSIM", "total loss")
-VAL_COLUMNS = ("val L1", "val SSIM", "val total loss", "val hole PSNR [dB]")
-RUN_FILES = ("state.pth", "training_log.txt", "model_epoch*.pth", "samples/sample_epoch*.png")
+KEPT = "the weights before this step were kept: try a lower lr or a grad_clip"
 # What may differ between a run and its continuation without changing what is computed.
 FREE_TO_CHANGE = {"device", "in_memory", "num_workers", "resume", "overwrite", "save_dir"}
 
@@ -145,7 +150,8 @@ def train_step(
     """One step of the optimizer on a batch `(occluded, original, mask)` on the model's device.
 
     Returns {"l1", "ssim", "loss"} before the step. Raises FloatingPointError, leaving the
-    weights as they were, when the loss is NaN or infinite; and what `check_triple` raises.
+    weights as they were, when the loss or its gradient is NaN or infinite; and what
+    `check_triple` raises.
     """
     check_triple(*batch)
     occluded, _, mask = batch
@@ -154,13 +160,11 @@ def train_step(
         pred = model(occluded, mask)
     loss, l1, similarity = completion_loss(pred, batch, l1_per_hole=l1_per_hole)
     if not torch.isfinite(loss):
-        raise FloatingPointError(
-            f"the loss became {loss.item()}; the weights before this step were kept: "
-            "try a lower lr or a grad_clip"
-        )
+        raise FloatingPointError(f"the loss became {loss.item()}; {KEPT}")
     loss.backward()
-    if grad_clip is not None:
-        nn.utils.clip_grad_norm_(model.parameters(), grad_clip)
+    norm = nn.utils.clip_grad_norm_(model.parameters(), grad_clip or float("inf"))
+    if not torch.isfinite(norm):
+        raise FloatingPointError(f"the gradient became {norm.item()}; {KEPT}")
     optimizer.step()
     return {"l1": l1.item(), "ssim": similarity.item(), "loss": loss.item()}
 
@@ -177,8 +181,7 @@ class Trainer:
     """
 
     def __init__(self, config: TrainConfig):
-        self.config, self.save_dir = config, config.save_dir
-        self.state_path = self.save_dir / "state.pth"
+        self.config = config
         self.rank = int(os.environ.get("RANK", "0"))
         self.world = int(os.environ.get("WORLD_SIZE", "1"))
         self.device = torch.device(config.device or best_device())
@@ -206,10 +209,7 @@ class Trainer:
                 config.val_occluded_dir, config.val_original_dir, config.val_mask_dir
             )
         self.total_steps = config.epochs * len(self.loader)
-        try:
-            self.save_dir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OSError(f"{self.save_dir}: cannot be made ({error}); choose another") from error
+        self.folder = RunFolder(config.save_dir)
 
         torch.manual_seed(config.seed)
         self.model = PixelRNN(**config.model_options()).to(self.device)
@@ -217,7 +217,9 @@ class Trainer:
         self.schedule = self._make_schedule()
         self.epoch, self.history = 0, list[dict[str, float]]()
         if not config.overwrite:
-            self._resume_or_refuse()
+            self.folder.refuse(config.resume)
+            if self.folder.state.is_file():
+                self._resume()
 
     def steps(self) -> Iterator[Step]:
         """Train to the end, yielding after each step; at an epoch's last, after it is on disk.
@@ -228,18 +230,13 @@ class Trainer:
         model: nn.Module = self.model
         if self.world > 1:
             model = DistributedDataParallel(model)
-        # The system frees the lock when the process ends, however it ends.
-        lock = filelock.FileLock(self.save_dir / ".lock", timeout=0)
-        try:
-            with nullcontext() if self.rank else lock:
-                self._tidy()
-                while self.epoch < self.config.epochs:
-                    yield from self._one_epoch(model)
-        except filelock.Timeout:
-            raise BlockingIOError(
-                f"{self.save_dir}: another process is training in this folder; wait for it, "
-                "or choose another save_dir"
-            ) from None
+        with nullcontext() if self.rank else self.folder.sole_writer():
+            if self.rank == 0 and self.epoch == 0:
+                self.folder.clear()
+            elif self.rank == 0:
+                self._export(self.epoch)  # a run killed after its state had yet to write the rest
+            while self.epoch < self.config.epochs:
+                yield from self._one_epoch(model)
 
     def _one_epoch(self, model: nn.Module) -> Iterator[Step]:
         config, epoch = self.config, self.epoch + 1
@@ -271,29 +268,41 @@ class Trainer:
             yield Step(epoch, step, self.total_steps, lr, **losses, log=log)
 
     def _end_epoch(self, epoch: int, lr: float, sums: Tensor) -> dict[str, float]:
-        """Averages over the epoch and validation; then everything to disk, the state last."""
+        """Averages over the epoch and validation; then everything to disk, the state first."""
         if self.world > 1:
             sums = sums.to(self.device)
             dist.all_reduce(sums)
         averages = (sums[:3] / sums[3]).tolist()
         log = dict(zip(COLUMNS, [epoch, lr, *averages], strict=True))
         if self.rank == 0:
-            self.model.eval()
+            if not all(p.isfinite().all() for p in self.model.parameters()):
+                raise FloatingPointError(
+                    f"epoch {epoch}: weights became NaN; its state is not kept"
+                )
             log |= self.validate()
             self.history.append(log)
-            if epoch == 1 or epoch % 5 == 0 or epoch == self.config.epochs:
-                self._save_samples(self.save_dir / "samples" / f"sample_epoch{epoch}.png")
-                save_model(self.model, self.save_dir / f"model_epoch{epoch}.pth")
-            self._write_log()
             self._save_state(epoch)
+            self._export(epoch)
         self.epoch = epoch
         return log
+
+    def _export(self, epoch: int) -> None:
+        """What people look at; all of it follows from the state."""
+        self.folder.write_log(self.history)
+        samples = self.folder.path / "samples" / f"sample_epoch{epoch}.png"
+        weights = self.folder.path / f"model_epoch{epoch}.pth"
+        if epoch == 1 or epoch % 5 == 0 or epoch == self.config.epochs:
+            if not samples.is_file():
+                self._save_samples(samples)
+            if not weights.is_file():
+                save_model(self.model, weights)
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Averages over the validation pairs; the hole's PSNR as a mean over pictures."""
         if self.val is None:
             return {}
+        self.model.eval()
         rows = []
         for batch in DataLoader(self.val, self.config.batch_size):
             occluded, original, mask = self._on_device(batch)
@@ -309,6 +318,7 @@ class Trainer:
 
     @torch.no_grad()
     def _save_samples(self, path: Path) -> None:
+        self.model.eval()
         pairs = self.val or self.loader.dataset
         chosen = np.linspace(0, len(pairs) - 1, min(8, len(pairs))).astype(int)  # type: ignore[arg-type]
         batch = default_collate(list(Subset(pairs, chosen.tolist())))  # type: ignore[call-overload]
@@ -318,15 +328,6 @@ class Trainer:
         with written_whole(path) as partial:
             rows = torch.cat([occluded, compose(occluded, pred, mask), original])
             save_image(rows, partial, nrow=len(chosen), format="png")
-
-    def _write_log(self) -> None:
-        lines = ["\t".join(COLUMNS + VAL_COLUMNS)]
-        for log in self.history:
-            cells = [f"{log['epoch']:.0f}", f"{log['LR']:.4g}"]
-            cells += [f"{log[c]:.6f}" if c in log else "" for c in COLUMNS[2:] + VAL_COLUMNS]
-            lines.append("\t".join(cells))
-        with written_whole(self.save_dir / "training_log.txt") as partial:
-            partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def _save_state(self, epoch: int) -> None:
         """Everything a continuation needs; the original kept weights alone."""
@@ -341,7 +342,7 @@ class Trainer:
             "epoch": epoch,
             "history": self.history,
         }
-        with written_whole(self.state_path) as partial:
+        with written_whole(self.folder.state) as partial:
             torch.save(state, partial)
 
     def _make_schedule(self) -> lr_scheduler.LRScheduler:
@@ -352,19 +353,11 @@ class Trainer:
             return lr_scheduler.CosineAnnealingLR(self.optimizer, steps)
         return lr_scheduler.ConstantLR(self.optimizer, factor=1.0)
 
-    def _run_files(self) -> list[Path]:
-        return [path for pattern in RUN_FILES for path in self.save_dir.glob(pattern)]
-
-    def _resume_or_refuse(self) -> None:
-        if self._run_files() and not self.config.resume:
-            raise FileExistsError(
-                f"{self.save_dir}: holds another run; continue it with resume=True (--resume), "
-                "replace it with overwrite=True (--overwrite), or choose another save_dir"
-            )
-        if not self.state_path.is_file():
-            return  # nothing yet, or stopped before its first epoch was complete
-        model, state = read_checkpoint(self.state_path)
+    def _resume(self) -> None:
+        model, state = read_checkpoint(self.folder.state)
         free = FREE_TO_CHANGE | ({"epochs"} if self.config.schedule == "constant" else set())
+        if "train_config" not in state:
+            raise ValueError(f"{self.folder.state}: weights alone, nothing to resume; {REMEDY}")
         before, now = state["train_config"], self.config.plain()
         changed = [
             f"{name} was {before.get(name)!r}, is {now[name]!r}"
@@ -373,7 +366,7 @@ class Trainer:
         ]
         if changed:
             raise ValueError(
-                f"{self.state_path}: cannot resume with another configuration "
+                f"{self.folder.state}: cannot resume with another configuration "
                 f"({'; '.join(sorted(changed))}); use the same, or overwrite=True"
             )
         self.model.load_state_dict(model.state_dict())
@@ -381,14 +374,6 @@ class Trainer:
         self.schedule.load_state_dict(state["schedule"])
         torch.set_rng_state(state["random"])
         self.epoch, self.history = state["epoch"], state["history"]
-
-    def _tidy(self) -> None:
-        """Leave of an earlier run only what this one continues."""
-        if self.rank == 0 and self.epoch > 0:
-            self._write_log()  # a run killed between log and state had logged an epoch too many
-        elif self.rank == 0:
-            for path in self._run_files():
-                path.unlink()
 
     def _pairs(self, occluded_dir: Path, original_dir: Path, mask_dir: Path | None) -> Dataset:
         pairs = ImageCompletionDataset(occluded_dir, original_dir, mask_dir=mask_dir)
