@@ -9,7 +9,7 @@ demo: $(VENV)/installed
 	$(BIN)/python -m inpaint_lib demo
 
 test: lint
-	$(BIN)/python -m pytest --cov=inpaint_lib --cov-report=term-missing:skip-covered --cov-fail-under=95
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov=inpaint_lib --cov-report=term-missing:skip-covered --cov-fail-under=95
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

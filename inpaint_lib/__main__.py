@@ -18,6 +18,8 @@ from .photographs import ensure_prepared, prepare
 from .pictures import read_mask, read_picture
 from .training import TrainConfig, Trainer, run
 
+DEBUG = "--debug"
+
 
 def train(config: Annotated[TrainConfig, tyro.conf.arg(name="")]) -> None:
     """Train a network on pairs of pictures. Several processes: start it with `torchrun`."""
@@ -59,23 +61,23 @@ def complete(
     if out is not None and len(photos) > 1 and out.suffix:
         raise ValueError(f"{out}: several photographs need a folder; give --out a folder's name")
     model = load_model(checkpoint)
-    failed = 0
+    targets = set[Path]()
     for photo in photos:
         try:
             picture = read_picture(photo)
             target = _target(photo, out, len(photos) > 1, overwrite)
+            if target in targets:
+                raise FileExistsError(f"{target}: is the result of another of these photographs")
             hole = _hole(photo, (picture.height, picture.width), box, mask)
             done = completion.complete(model, picture, hole)
+            with written_whole(target) as partial:
+                done.save(partial, format="PNG")
         except (OSError, ValueError) as error:
-            if len(photos) == 1:
-                raise
-            failed += 1
-            print(f"error: {photo}: {error}", file=sys.stderr)
+            _tell(error, str(photo) if len(photos) > 1 else "")
             continue
-        with written_whole(target) as partial:
-            done.save(partial, format="PNG")
+        targets.add(target)
         print(target)
-    return min(failed, 1)
+    return int(len(targets) < len(photos))
 
 
 def _target(photo: Path, out: Path | None, several: bool, overwrite: bool) -> Path:
@@ -161,12 +163,19 @@ def evaluate(
         evaluation.write_csv(scores, pairs, out)
 
 
+def _tell(error: Exception, about: str = "") -> None:
+    """An error in one line on stderr; behind its traceback if --debug was given."""
+    if DEBUG in sys.argv:
+        traceback.print_exception(error)
+    line = " ".join(str(error).split())
+    about = " ".join(about.split())
+    print(f"error: {line if line.startswith(about) else f'{about}: {line}'}", file=sys.stderr)
+
+
 def main() -> int:
     """Run a command. Exit code 0: done; 1: an error, told in one line; 2: not understood; 130:
     interrupted. `--debug` anywhere shows the traceback of an error.
     """
-    debug = "--debug" in sys.argv
-    sys.argv = [argument for argument in sys.argv if argument != "--debug"]
     for stream in (sys.stdout, sys.stderr):  # a name that the locale cannot show must not stop us
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -180,15 +189,14 @@ def main() -> int:
     try:
         made: Any = tyro.extras.subcommand_cli_from_dict(
             commands,
+            args=[argument for argument in sys.argv[1:] if argument != DEBUG],
             prog="python -m inpaint_lib",
             description="Every command explains itself with --help. --debug: tracebacks of errors.",
         )
     except KeyboardInterrupt:
         return 130
     except (OSError, ValueError, TypeError, FloatingPointError) as error:
-        if debug:
-            traceback.print_exc()
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        _tell(error)
         return 1
     if isinstance(made, dict):  # what `prepare` returns
         for folder, pairs in made.items():

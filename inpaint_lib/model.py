@@ -108,8 +108,16 @@ class PixelRNN(nn.Module):
         return (start + out).clamp(0, 1) if self.prefill else out
 
 
-def best_device() -> torch.device:
-    """The accelerator that torch finds (CUDA, MPS, XPU, ...), else the CPU."""
+def choose_device(name: torch.device | str | None = None) -> torch.device:
+    """The device of that name; None: the accelerator that torch finds, else the CPU.
+
+    Raises ValueError when torch knows no device of that name.
+    """
+    if name is not None:
+        try:
+            return torch.device(name)
+        except RuntimeError as error:
+            raise ValueError(f"device {name!r}: {error}") from None
     return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
 
 
@@ -147,7 +155,7 @@ def load_model(
     if not path.is_file():
         raise FileNotFoundError(f"{path}: {hint}")
     model, _ = read_checkpoint(path)
-    return model.to(device or best_device()).eval()
+    return model.to(choose_device(device)).eval()
 
 
 def read_checkpoint(path: Path) -> tuple[PixelRNN, dict[str, Any]]:
@@ -170,6 +178,7 @@ def read_checkpoint(path: Path) -> tuple[PixelRNN, dict[str, Any]]:
         with torch.device("meta"):  # takes no memory: a damaged file may describe anything
             model = PixelRNN(**config)
         model.load_state_dict(weights, assign=True)
+        model.float()
     except Exception as error:  # the file may describe anything
         raise ValueError(
             f"{path}: its weights do not fit the network it describes; {REMEDY}"

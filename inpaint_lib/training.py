@@ -26,7 +26,7 @@ from .model import (
     CHECKPOINT_FORMAT,
     REMEDY,
     PixelRNN,
-    best_device,
+    choose_device,
     read_checkpoint,
     save_model,
 )
@@ -184,7 +184,7 @@ class Trainer:
         self.config = config
         self.rank = int(os.environ.get("RANK", "0"))
         self.world = int(os.environ.get("WORLD_SIZE", "1"))
-        self.device = torch.device(config.device or best_device())
+        self.device = choose_device(config.device)
         if config.batch_size % self.world:
             raise ValueError(
                 f"batch_size {config.batch_size} must be a multiple of the {self.world} processes"
@@ -269,16 +269,17 @@ class Trainer:
 
     def _end_epoch(self, epoch: int, lr: float, sums: Tensor) -> dict[str, float]:
         """Averages over the epoch and validation; then everything to disk, the state first."""
+        if not all(p.isfinite().all() for p in self.model.parameters()):
+            raise FloatingPointError(
+                f"epoch {epoch}: its weights are no longer finite and are not kept; "
+                "try a lower lr or a grad_clip"
+            )
         if self.world > 1:
             sums = sums.to(self.device)
             dist.all_reduce(sums)
         averages = (sums[:3] / sums[3]).tolist()
         log = dict(zip(COLUMNS, [epoch, lr, *averages], strict=True))
         if self.rank == 0:
-            if not all(p.isfinite().all() for p in self.model.parameters()):
-                raise FloatingPointError(
-                    f"epoch {epoch}: weights became NaN; its state is not kept"
-                )
             log |= self.validate()
             self.history.append(log)
             self._save_state(epoch)

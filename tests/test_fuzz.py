@@ -1,10 +1,10 @@
 """Damaged files, by the thousand: read, or refused by name; never a crash, a hang, or code run.
 
 Files are read in a process of their own, so that a crash or a hang is a failed test that names
-the file, and not the end of the run. Its memory is limited: a damaged header may claim any size.
-Pillow refuses more than 179 million pixels, which `read_picture` tells as a ValueError; up to
-there a header of a few bytes can reserve half a gigabyte, of which the system hands out what is
-written to, and reading ends where the file does. From 89 million on Pillow warns, no more.
+the file, and not the end of the run. Its memory is limited, for a header may claim any size:
+Pillow refuses more than 179 million pixels (here a ValueError) and from 89 million on warns, no
+more. Below that, memory is reserved as the header says and reading ends where the file does; but
+a GIF whose small frame lies on a large canvas is in order, and read as large as it says.
 """
 
 import json
@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections import Counter
 from io import BytesIO
 from pathlib import Path
@@ -290,32 +291,26 @@ def test_the_code_in_the_checkpoints_would_run_if_they_were_unpickled(whole, tra
     trace.rmdir()
 
 
-@pytest.mark.parametrize("side", [9_000, 13_000, 40_000, 2**31 - 1])
-@pytest.mark.parametrize("kind", ["png", "bmp", "gif"])
-def test_a_header_that_claims_an_enormous_size_is_refused_at_once(whole, tmp_path, kind, side):
-    name, place, width, order = {
-        "png": ("rgb.png", 16, 4, "big"),
-        "bmp": ("rgb.bmp", 18, 4, "little"),
-        "gif": ("palette.gif", 6, 2, "little"),
-    }[kind]
-    if side >= 256**width:
-        pytest.skip("more than this format can claim")
-    data = bytearray(whole_pictures()[name])
-    data[place : place + 2 * width] = side.to_bytes(width, order) * 2
-    if kind == "png":  # its header carries a checksum
-        import zlib
-
-        data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
-    (tmp_path / f"large.{kind}").write_bytes(data)
-    for o in read_all(tmp_path, whole / "plain", whole / "picture.png"):
+def test_a_header_that_claims_an_enormous_size_is_refused_at_once(whole, tmp_path):
+    pictures = whole_pictures()
+    for side in (9_000, 13_000, 40_000, 2**31 - 1):  # read, read with a warning, never read
+        png = bytearray(pictures["rgb.png"])
+        png[16:24] = side.to_bytes(4, "big") * 2
+        png[29:33] = zlib.crc32(png[12:29]).to_bytes(4, "big")
+        (tmp_path / f"{side}.png").write_bytes(png)
+        bmp = bytearray(pictures["rgb.bmp"])
+        bmp[18:26] = side.to_bytes(4, "little") * 2
+        (tmp_path / f"{side}.bmp").write_bytes(bmp)
+        (tmp_path / f"{side}.ppm").write_bytes(b"P6 %d %d 255 " % (side, side))
+    outcomes = read_all(tmp_path, whole / "plain", whole / "picture.png")
+    assert len(outcomes) == 2 * 3 * 4
+    for o in outcomes:
         assert o.outcome == "ValueError", o
         assert o.file in o.message
         assert o.seconds < LONGEST
 
 
-@pytest.mark.parametrize(
-    "claim", [{"num_layers": 10**9}, {"hidden_channels": 4000}, {"patch_size": 10**4}]
-)
+@pytest.mark.parametrize("claim", [{"num_layers": 10**9}, {"hidden_channels": 2000}])
 def test_a_checkpoint_that_claims_an_enormous_network_is_refused_at_once(whole, tmp_path, claim):
     content = torch.load(whole / "plain", weights_only=True)
     content["config"] |= claim
@@ -323,7 +318,7 @@ def test_a_checkpoint_that_claims_an_enormous_network_is_refused_at_once(whole, 
     [outcome] = read_all(tmp_path, whole / "plain", whole / "picture.png")
     assert outcome.outcome == "ValueError", outcome
     assert "large.pth" in outcome.message
-    assert outcome.seconds < LONGEST
+    assert outcome.seconds < 2
 
 
 def test_a_postscript_file_named_png_is_refused_and_starts_no_interpreter(whole, tmp_path):
