@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from .filling import push_pull
 from .metrics import psnr, ssim_map
 from .model import PixelRNN
 from .paths import written_whole
-from .photographs import BUCKETS, Source, held_out_pairs
+from .photographs import BUCKETS, Source, held_out_pairs, read_manifest
 from .pictures import list_pictures, read_mask, read_picture
 
 # (H, W, 3) uint8, (H, W) bool -> (H, W, 3) uint8
@@ -49,13 +49,11 @@ class HeldOut(NamedTuple):
 def read_held_out(folder: str | os.PathLike) -> list[HeldOut]:
     """The pairs of a folder that `prepare` made: dataset/val, dataset/bricks/test, ..."""
     folder = Path(folder)
-    if not (folder / "manifest.csv").is_file():
+    rows = read_manifest(folder / "manifest.csv")
+    if not rows:
         raise FileNotFoundError(
             f"{folder / 'manifest.csv'}: no prepared pairs; run `python -m inpaint_lib prepare`"
         )
-    how: dict[str, Any] = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
-    with open(folder / "manifest.csv", **how) as file:
-        rows = list(csv.DictReader(file))
     return [
         HeldOut(
             row["name"],

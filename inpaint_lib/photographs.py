@@ -145,9 +145,9 @@ def random_crops(
         left = int(rng.integers(0, picture.width - side + 1))
         top = int(rng.integers(0, picture.height - side + 1))
         crop = (left, top, left + side, top + side)
-        if not flat(resized(picture, crop)):
+        if not flat(small := resized(picture, crop)):
             misses = 0
-            yield resized(picture, crop), crop
+            yield small, crop
         elif (misses := misses + 1) == 200:
             raise ValueError("nothing but flat areas; leave it out")
 
@@ -240,7 +240,7 @@ def write_pairs(pairs: Iterator[Pair], folder: Path, seed: int) -> int:
     """
     manifest, unfinished = folder / "manifest.csv", folder / "manifest.csv.unfinished"
     folders = {kind: folder / kind for kind in ("original_images", "occluded_images", "masks")}
-    ours = _names(manifest) | _names(unfinished)
+    ours = {row["name"] for row in [*read_manifest(manifest), *read_manifest(unfinished)]}
     for path in folders.values():
         path.mkdir(parents=True, exist_ok=True)
         for name in os.listdir(path):
@@ -289,17 +289,20 @@ def write_pairs(pairs: Iterator[Pair], folder: Path, seed: int) -> int:
     return len(made)
 
 
-def _names(manifest: Path) -> set[str]:
-    if not manifest.is_file():
-        return set()
-    with open(manifest, newline="", encoding="utf-8", errors="surrogateescape") as file:
-        return {row["name"] for row in csv.DictReader(file)}
+# Surrogates stand for the bytes of a file name that are not UTF-8.
+MANIFEST: dict[str, Any] = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
+
+
+def read_manifest(path: Path) -> list[dict[str, str]]:
+    """The rows of a manifest, as text; none where there is no such file."""
+    if not path.is_file():
+        return []
+    with open(path, **MANIFEST) as file:
+        return list(csv.DictReader(file))
 
 
 def _write_rows(path: Path, rows: list[dict[str, object]]) -> None:
-    # Surrogates stand for the bytes of a file name that are not UTF-8.
-    how: dict[str, Any] = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
-    with written_whole(path) as partial, open(partial, "w", **how) as file:
+    with written_whole(path) as partial, open(partial, "w", **MANIFEST) as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
@@ -321,7 +324,7 @@ def prepare(
 
     Args:
         photos: A folder of your own photographs instead; split by photograph.
-        flowers102: Download Flowers102 (Nilsback & Zisserman 2008; 330 MB) and prepare that.
+        flowers102: Download Flowers102 (Nilsback & Zisserman 2008) and prepare that.
         out: Where to; by default dataset/own for `photos`, dataset/flowers102 for `flowers102`.
         train_pairs: Training pairs, at least.
         per_bucket: Pairs in each of the four hole sizes of val and of test, at least.

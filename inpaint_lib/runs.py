@@ -56,13 +56,14 @@ class RunFolder:
                 f"{self.path}: another process is training in this folder; wait for it, "
                 "or choose another save_dir"
             ) from None
-        with lock:
-            lock.release()  # the `with` has taken it a second time
+        try:
             if self.files() != self.found:
                 raise FileExistsError(
                     f"{self.path}: another run has written here since; make a new Trainer"
                 )
             yield
+        finally:
+            lock.release()
 
     def clear(self) -> None:
         """Remove the run that was found, and nothing else."""
