@@ -6,7 +6,7 @@ The convention everywhere: `mask` is 1 in the hole and 0 where pixels are known;
 
 from .completion import complete
 from .data import ImageCompletionDataset
-from .filling import compose, push_pull
+from .filling import compose, push_pull, thin_plate
 from .layers import ConvLSTMCell, GatedPixelRNNLayer, ResidualBlock
 from .metrics import gaussian_window, psnr, ssim, ssim_map
 from .model import PixelRNN, load_model
@@ -30,6 +30,7 @@ __all__ = [
     "push_pull",
     "ssim",
     "ssim_map",
+    "thin_plate",
     "train",
     "train_step",
 ]

@@ -6,33 +6,14 @@ from . import figures
 from .evaluation import by_bucket, evaluate, methods, read_held_out, table, write_csv
 from .paths import default_path, written_whole
 from .photographs import ensure_prepared
+from .recipes import preset
 from .training import TrainConfig, Trainer, run
 
 
-def demo_config(epochs: int = 60) -> TrainConfig:
-    """What learns most in about three minutes on two cores; `PixelRNN` explains its options."""
-    train, val = (default_path("dataset", "bricks", split) for split in ("train", "val"))
-    return TrainConfig(
-        train / "occluded_images",
-        train / "original_images",
-        default_path("checkpoints", "runs", "demo"),
-        epochs=epochs,
-        batch_size=16,
-        lr=2e-3,
-        hidden_channels=24,
-        patch_size=4,
-        norm="group",
-        prefill=True,
-        mask_dir=train / "masks",
-        val_occluded_dir=val / "occluded_images",
-        val_original_dir=val / "original_images",
-        val_mask_dir=val / "masks",
-        crop_size=64,
-        fresh_holes=True,
-        in_memory=True,
-        schedule="one-cycle",
-        l1_per_hole=True,
-    )
+def demo_config(epochs: int = 30) -> TrainConfig:
+    """A short run of the preset on the wall."""
+    folder = default_path("checkpoints", "runs", "demo")
+    return preset(default_path("dataset", "bricks"), folder, epochs=epochs)
 
 
 def demo() -> None:

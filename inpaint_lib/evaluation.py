@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from scipy import stats
 
 from .completion import complete, to_pixels, to_tensor
-from .filling import push_pull
+from .filling import push_pull, thin_plate
 from .metrics import psnr, ssim_map
 from .model import PixelRNN
 from .paths import written_whole
@@ -23,6 +23,7 @@ from .pictures import list_pictures, read_mask, read_picture
 # (H, W, 3) uint8, (H, W) bool -> (H, W, 3) uint8
 Method = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Methods = dict[str, dict[str, Method]]  # by name and bucket
+START = "our start"  # what the shipped networks start from: the thin-plate fill alone
 RADII = (
     1,
     3,
@@ -109,10 +110,11 @@ def biharmonic(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
     return (filled.clip(0, 1) * 255).round().astype(np.uint8)
 
 
-def push_pull_fill(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """`push_pull` on a picture of 8 bits."""
-    filled = push_pull(to_tensor(picture), torch.from_numpy(hole)[None, None].float())
-    return to_pixels(filled)
+def smooth(fill: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Method:
+    """`push_pull` or `thin_plate` on a picture of 8 bits."""
+    return lambda picture, hole: to_pixels(
+        fill(to_tensor(picture), torch.from_numpy(hole)[None, None].float())
+    )
 
 
 def network(model: PixelRNN) -> Method:
@@ -195,7 +197,8 @@ def methods(model: PixelRNN, val_pairs: list[HeldOut]) -> Methods:
     one_for_all = {
         "ours": network(model),
         "mean colour": mean_colour,
-        "push-pull": push_pull_fill,
+        START: smooth(thin_plate),
+        "push-pull": smooth(push_pull),
         "biharmonic": biharmonic,
     }
     by_radius = {"Telea": telea, "Navier-Stokes": navier_stokes}
@@ -220,7 +223,7 @@ class Difference(NamedTuple):
 
 def difference(scores: Scores, pairs: list[HeldOut], bucket: str) -> Difference:
     """How far ours is from the best of the others in a bucket: the mean over photographs."""
-    others = {name: mean(by[bucket]) for name, by in scores.items() if name != "ours"}
+    others = {n: mean(by[bucket]) for n, by in scores.items() if n not in ("ours", START)}
     best = max(others, key=lambda name: others[name])
     gains: dict[str, list[float]] = {}
     group = by_bucket(pairs)[bucket]

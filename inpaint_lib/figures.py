@@ -1,11 +1,15 @@
 """Pictures for people. Each function returns a matplotlib Figure and computes nothing itself."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+if TYPE_CHECKING:
+    from IPython.display import Image
 
 # Okabe & Ito (2008): told apart with any colour vision, and on light and dark ground.
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
@@ -40,10 +44,19 @@ def learning_curve(log: Sequence[Mapping[str, Any]]) -> Figure:
         val_loss = [e["val total loss"] for e in log]
         left.plot(epochs, val_loss, color=ORANGE, marker=".", label="validation")
         right.plot(epochs, [e["val hole PSNR [dB]"] for e in log], color=GREEN, marker=".")
-    left.set(title="Loss", xlabel="epoch", ylabel="0.8 L1 + 0.2 (1 - SSIM)", ylim=(0, None))
+    left.set(title="Loss", xlabel="epoch", ylabel="total loss, mean over the epoch")
     left.legend()
     right.set(title="Validation: hole PSNR", xlabel="epoch", ylabel="dB, mean over pictures")
     for ax in (left, right):
         ax.grid(alpha=0.3)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return figure
+
+
+def show(figure: Figure, alt: str, dpi: int = 100) -> "Image":
+    """The figure for a notebook, as a PNG on white with `alt` as its alternative text."""
+    from IPython.display import Image
+
+    png = BytesIO()
+    figure.savefig(png, format="png", dpi=dpi, facecolor="white")
+    return Image(data=png.getvalue(), alt=alt)

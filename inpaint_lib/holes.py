@@ -59,16 +59,20 @@ def strokes_mask(
 
 
 def random_hole(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """A fresh hole for training, (height, width) bool: mostly boxes, sometimes strokes.
+    """A fresh hole for training, (height, width) bool: boxes, or in one case of three strokes.
 
-    One to three boxes with sides from 8 pixels to three quarters of the picture's shorter
-    side, in three cases out of four; else brush strokes, as many as suit the size.
+    One or two boxes with sides from 8 pixels to three quarters of the picture's shorter side,
+    as often between 8 and 16 as between 16 and 32; or as many brush strokes as suit the size.
     """
-    if min(size) >= 32 and rng.random() < 0.25:
+    if min(size) >= 32 and rng.random() < 1 / 3:
         return strokes_mask(size, rng, strokes=max(1, round(4 * size[0] * size[1] / 128**2)))
     longest = max(1, 3 * min(size) // 4)
-    sides = (min(8, longest), longest)
-    return boxes_mask(size, [random_box(size, sides, rng) for _ in range(rng.integers(1, 4))])
+    shortest = min(8, longest)
+    boxes = []
+    for _ in range(rng.integers(1, 3)):
+        side = shortest * (longest / shortest) ** rng.random()
+        boxes.append(random_box(size, (round(0.85 * side), round(side)), rng))
+    return boxes_mask(size, boxes)
 
 
 def crop_and_cover(

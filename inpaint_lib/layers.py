@@ -3,6 +3,7 @@
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -77,13 +78,20 @@ class ConvLSTMCell(nn.Module):
             padding=kernel_size // 2,
         )
 
-    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
         """x (B, input_channels, H, W), state (h_prev, c_prev), each (B, hidden_channels, H, W).
 
-        Returns (h, c), of the same shape as the state.
+        Returns (h, c), of the same shape as the state. A state of None stands for zeros, and
+        costs half: zeros are not convolved.
         """
-        h_prev, c_prev = state
-        i, f, o, g = self.conv(torch.cat([x, h_prev], dim=1)).chunk(4, dim=1)
+        if state is None:
+            weight, padding = self.conv.weight[:, : x.shape[1]], self.conv.padding[0]
+            gates = F.conv2d(x, weight, self.conv.bias, padding=padding)
+            c_prev = torch.zeros_like(gates[:, : self.hidden_channels])
+        else:
+            h_prev, c_prev = state
+            gates = self.conv(torch.cat([x, h_prev], dim=1))
+        i, f, o, g = gates.chunk(4, dim=1)
         # c = f . c_prev + i . g
         c = torch.sigmoid(f) * c_prev + torch.sigmoid(i) * torch.tanh(g)
         # h = o . tanh(c)

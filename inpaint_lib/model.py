@@ -9,12 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .checks import check_shape
-from .filling import push_pull
-from .layers import ConvLSTMCell, GatedPixelRNNLayer, ResidualBlock
+from .filling import push_pull, thin_plate
+from .layers import ConvLSTMCell, GatedPixelRNNLayer, ResidualBlock, make_norm
 from .paths import default_path, written_whole
 
 CHECKPOINT_FORMAT = 1
 REMEDY = "choose another checkpoint, or train one with `python -m inpaint_lib train`"
+FILLS = {None: None, "push-pull": push_pull, "thin-plate": thin_plate}
 SHIPPED = {None: "photographs.pth", "bricks": "bricks.pth"}
 
 
@@ -32,7 +33,11 @@ class PixelRNN(nn.Module):
         (pixel_unshuffle in front, pixel_shuffle behind; Shi et al. 2016). The receptive field
         grows by that factor, the cost of a pixel falls by nearly its square.
     norm: "batch" or "group", see `make_norm`.
-    prefill: start from the push-pull fill of the hole and predict what is missing from it.
+    prefill: start from a fill of the hole and predict what is missing from it: "push-pull", or
+        the smoother "thin-plate".
+    standardize: look at the picture with the known pixels' mean taken away and in units of
+        their standard deviation, and predict in these units, so that a faint picture is as
+        much of a lesson as a contrasty one.
     """
 
     def __init__(
@@ -43,7 +48,8 @@ class PixelRNN(nn.Module):
         *,
         patch_size: int = 1,
         norm: str = "batch",
-        prefill: bool = False,
+        prefill: str | None = None,
+        standardize: bool = False,
     ):
         super().__init__()
         self.config: dict[str, Any] = {
@@ -53,8 +59,11 @@ class PixelRNN(nn.Module):
             "patch_size": patch_size,
             "norm": norm,
             "prefill": prefill,
+            "standardize": standardize,
         }
-        self.patch_size, self.prefill = patch_size, prefill
+        if prefill not in FILLS:
+            raise ValueError(f"prefill {prefill!r}: choose 'push-pull', 'thin-plate' or None")
+        self.patch_size, self.fill, self.standardize = patch_size, FILLS[prefill], standardize
         pixels = patch_size**2
         self.input_conv = nn.Conv2d(in_channels * pixels, hidden_channels, 7, padding=3)
         self.layers = nn.ModuleList(
@@ -68,9 +77,12 @@ class PixelRNN(nn.Module):
         last = nn.Conv2d(width, 3 * pixels, 1)
         self.output_conv = nn.Sequential(
             nn.Conv2d(hidden_channels, width, 3, padding=1),
+            # Without a norm here these ReLUs die when training starts at a fill: any noise on
+            # top of it is punished, and what turns a ReLU off for good removes noise.
+            *([make_norm(norm, width)] if norm == "group" else []),
             nn.ReLU(),
             last,
-            nn.Identity() if prefill else nn.Sigmoid(),
+            nn.Identity() if self.fill else nn.Sigmoid(),
         )
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -89,23 +101,33 @@ class PixelRNN(nn.Module):
         check_shape("img_rgb", img_rgb, 3)
         check_shape("mask", mask, 1)
         height, width = img_rgb.shape[-2:]
-        start = push_pull(img_rgb, mask) if self.prefill else img_rgb
-        x = torch.cat([start, mask], dim=1)
+        start = self.fill(img_rgb, mask) if self.fill else img_rgb
+        mean, deviation = _known(start, mask) if self.standardize else (0.0, 1.0)
+        x = torch.cat([(start - mean) / deviation, mask], dim=1)
         if self.patch_size > 1:
             right, bottom = -width % self.patch_size, -height % self.patch_size
             x = F.pixel_unshuffle(F.pad(x, (0, right, 0, bottom), "replicate"), self.patch_size)
 
         skip = x = self.input_conv(x)
-        h, c = self.convlstm.init_hidden(x.shape[0], (x.shape[2], x.shape[3]), x.device)
+        state = None
         for layer in self.layers:
             x = layer(x)
-            h, c = self.convlstm(x, (h, c))
-            x = x + h + skip
+            state = self.convlstm(x, state)
+            x = x + state[0] + skip
         out = self.output_conv(self.res_blocks(x))
 
         if self.patch_size > 1:
             out = F.pixel_shuffle(out, self.patch_size)[..., :height, :width]
-        return (start + out).clamp(0, 1) if self.prefill else out
+        return (start + deviation * out).clamp(0, 1) if self.fill else out
+
+
+def _known(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (B, 3, 1, 1) and standard deviation (B, 1, 1, 1) of the known pixels."""
+    known = 1 - mask
+    count = known.sum(dim=(2, 3), keepdim=True).clamp(min=1)
+    mean = (image * known).sum(dim=(2, 3), keepdim=True) / count
+    variance = ((image - mean).square() * known).sum(dim=(2, 3), keepdim=True) / count
+    return mean, (variance.mean(dim=1, keepdim=True) + 1e-4).sqrt()  # 1e-4: of a flat picture
 
 
 def choose_device(name: torch.device | str | None = None) -> torch.device:

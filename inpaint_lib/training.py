@@ -37,6 +37,7 @@ OCCLUDED = default_path("dataset", "train", "occluded_images")
 ORIGINAL = default_path("dataset", "train", "original_images")
 CHECKPOINTS = default_path("checkpoints")
 KEPT = "the weights before this step were kept: try a lower lr or a grad_clip"
+HoleTerm = Literal["l1", "l1-per-hole", "psnr"]
 # What may differ between a run and its continuation without changing what is computed.
 FREE_TO_CHANGE = {"device", "in_memory", "num_workers", "resume", "overwrite", "save_dir"}
 
@@ -58,9 +59,10 @@ class TrainConfig:
 
     num_layers: int = 3
     patch_size: int = 1
-    """Compute on patches of that many pixels squared; see `PixelRNN`, also for the next two."""
+    """Compute on patches of that many pixels squared; see `PixelRNN`, also for the next three."""
     norm: Literal["batch", "group"] = "batch"
-    prefill: bool = False
+    prefill: Literal["push-pull", "thin-plate"] | None = None
+    standardize: bool = False
 
     mask_dir: Path | None = None
     """True masks of the training pairs; None: found from the pictures' differences."""
@@ -79,8 +81,8 @@ class TrainConfig:
     """one-cycle: warm-up over a tenth of the steps, then cosine (Smith & Topin 2018)."""
     grad_clip: float | None = None
     """Largest norm of the gradient."""
-    l1_per_hole: bool = False
-    """L1 averaged over each hole's own pixels, so that a small hole counts like a large one."""
+    hole_term: HoleTerm = "l1"
+    """What the loss asks of the hole's pixels; see `completion_loss`."""
     bfloat16: bool = False
     """Autocast the network to bfloat16; the losses stay in float32."""
     seed: int = 0
@@ -96,8 +98,8 @@ class TrainConfig:
 
     def model_options(self) -> dict[str, Any]:
         """The arguments of the `PixelRNN` to train."""
-        names = ("hidden_channels", "num_layers", "patch_size", "norm", "prefill")
-        return {name: getattr(self, name) for name in names}
+        names = "hidden_channels num_layers patch_size norm prefill standardize"
+        return {name: getattr(self, name) for name in names.split()}
 
     def plain(self) -> dict[str, Any]:
         """As numbers and strings only, to be loaded with `weights_only=True`."""
@@ -118,24 +120,27 @@ class Step(NamedTuple):
 
 
 def completion_loss(
-    pred: Tensor, batch: Triple, *, l1_per_hole: bool = False
+    pred: Tensor, batch: Triple, *, hole_term: HoleTerm = "l1"
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """`(loss, l1, ssim)`, scalars: loss = 0.8 L1 + 0.2 (1 - SSIM).
+    """`(loss, l1, ssim)`, scalars: loss = 0.8 T + 0.2 (1 - SSIM), with T by `hole_term`.
 
-    L1 compares `pred * mask` with `original * mask` and is averaged over all pixels, so a hole
-    counts by its area; with `l1_per_hole` over each hole's pixels, then over the batch. SSIM
-    compares the composite with the original. Computed in float32 at least.
+    "l1": L1 compares `pred * mask` with `original * mask` and is averaged over all pixels, so
+    a hole counts by its area. "l1-per-hole": over each hole's pixels, then over the batch.
+    "psnr": 1 - PSNR / 50 dB of each hole, so that a faint hole counts like a contrasty one; a
+    squared error under 1e-5, which is 50 dB, counts as none. SSIM compares the composite with
+    the original. Computed in float32 at least.
     """
     occluded, original, mask = batch
     pred = pred.to(torch.promote_types(pred.dtype, torch.float32))
     difference = (pred * mask - original * mask).abs()
-    if l1_per_hole:
-        hole = mask.sum(dim=(1, 2, 3)) * pred.shape[1]
-        l1 = (difference.sum(dim=(1, 2, 3)) / hole.clamp(min=1)).mean()
-    else:
-        l1 = difference.mean()
+    hole = (mask.sum(dim=(1, 2, 3)) * pred.shape[1]).clamp(min=1)
+    per_hole = (difference.sum(dim=(1, 2, 3)) / hole).mean()
+    term = l1 = difference.mean() if hole_term == "l1" else per_hole
+    if hole_term == "psnr":
+        mse = difference.square().sum(dim=(1, 2, 3)) / hole
+        term = 1 + (mse + 1e-5).log10().mean() / 5
     similarity = ssim(compose(occluded, pred, mask), original)
-    return 0.8 * l1 + 0.2 * (1 - similarity), l1, similarity
+    return 0.8 * term + 0.2 * (1 - similarity), l1, similarity
 
 
 def train_step(
@@ -144,7 +149,7 @@ def train_step(
     optimizer: torch.optim.Optimizer,
     *,
     grad_clip: float | None = None,
-    l1_per_hole: bool = False,
+    hole_term: HoleTerm = "l1",
     bfloat16: bool = False,
 ) -> dict[str, float]:
     """One step of the optimizer on a batch `(occluded, original, mask)` on the model's device.
@@ -158,7 +163,7 @@ def train_step(
     optimizer.zero_grad(set_to_none=True)
     with torch.autocast(occluded.device.type, torch.bfloat16, enabled=bfloat16):
         pred = model(occluded, mask)
-    loss, l1, similarity = completion_loss(pred, batch, l1_per_hole=l1_per_hole)
+    loss, l1, similarity = completion_loss(pred, batch, hole_term=hole_term)
     if not torch.isfinite(loss):
         raise FloatingPointError(f"the loss became {loss.item()}; {KEPT}")
     loss.backward()
@@ -257,7 +262,7 @@ class Trainer:
                     (occluded, original, mask),
                     self.optimizer,
                     grad_clip=config.grad_clip,
-                    l1_per_hole=config.l1_per_hole,
+                    hole_term=config.hole_term,
                     bfloat16=config.bfloat16,
                 )
             except FloatingPointError as error:
@@ -309,7 +314,7 @@ class Trainer:
             occluded, original, mask = self._on_device(batch)
             pred = self.model(occluded, mask)
             loss, l1, similarity = completion_loss(
-                pred, (occluded, original, mask), l1_per_hole=self.config.l1_per_hole
+                pred, (occluded, original, mask), hole_term=self.config.hole_term
             )
             db = psnr(pred, original, mask)
             rows += [[l1.item(), similarity.item(), loss.item(), one] for one in db.tolist()]

@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 
 from inpaint_lib import PixelRNN, complete, completion
-from inpaint_lib.evaluation import push_pull_fill
+from inpaint_lib.evaluation import smooth
+from inpaint_lib.filling import push_pull
 
 
 def network(**options) -> PixelRNN:
@@ -16,6 +17,9 @@ def network(**options) -> PixelRNN:
 
 def picture(height: int = 23, width: int = 31, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+PATCHED = {"patch_size": 4, "prefill": "push-pull", "norm": "group"}
 
 
 def box(height: int = 23, width: int = 31) -> np.ndarray:
@@ -37,7 +41,7 @@ class Painter(PixelRNN):
 
 
 @pytest.mark.parametrize("size", [(3, 3), (5, 7), (23, 31), (64, 64), (65, 130)])
-@pytest.mark.parametrize("options", [{}, {"patch_size": 4, "prefill": True}])
+@pytest.mark.parametrize("options", [{}, {"patch_size": 4, "prefill": "push-pull"}])
 def test_size_and_known_pixels_are_those_of_the_photograph(size, options):
     image, hole = picture(*size), box(*size)
     done = complete(network(**options), image, hole)
@@ -203,7 +207,7 @@ def test_a_window_shows_what_surrounds_the_hole():
     assert np.array_equal((shown[0] * 255).round().permute(1, 2, 0).numpy(), expected)
 
 
-@pytest.mark.parametrize("options", [{}, {"patch_size": 4, "prefill": True, "norm": "group"}])
+@pytest.mark.parametrize("options", [{}, PATCHED])
 def test_a_crop_around_the_hole_is_completed_as_the_whole_photograph_is(options):
     image, hole = picture(240, 260), np.zeros((240, 260), dtype=bool)
     hole[100:121, 90:107] = True
@@ -240,7 +244,7 @@ def big_hole(shape: tuple[int, int] = (230, 250)) -> np.ndarray:
 
 @pytest.mark.parametrize("largest", [80, 128, 512])
 @pytest.mark.parametrize("hole", [big_hole(), scattered(230, 250, 3)], ids=["deep", "scattered"])
-@pytest.mark.parametrize("options", [{}, {"patch_size": 4, "prefill": True, "norm": "group"}])
+@pytest.mark.parametrize("options", [{}, PATCHED])
 def test_large_holes_too_keep_known_pixels_and_hide_hidden_ones(
     options, hole, largest, monkeypatch
 ):
@@ -266,7 +270,7 @@ def test_a_deep_hole_joins_its_surroundings_without_a_step():
     ramp = np.linspace(40, 200, 250)[None, :, None] + np.zeros((230, 1, 3))
     hole = big_hole()
     torch.manual_seed(0)
-    smooth = PixelRNN(hidden_channels=4, prefill=True)  # untrained: the push-pull fill
+    smooth = PixelRNN(hidden_channels=4, prefill="push-pull")  # untrained: the push-pull fill
     done = np.asarray(complete(smooth, ramp.round().astype(np.uint8), hole)).astype(int)
     for axis in (0, 1):
         steps = np.abs(np.diff(done, axis=axis)).max(axis=-1)
@@ -294,7 +298,7 @@ def test_a_hole_done_at_a_reduced_size_comes_back_up_without_a_step():
 
     Mean absolute jump across the hole's edge, against the same jump of the fill at full size.
     """
-    model = network(patch_size=4, norm="group", prefill=True)
+    model = network(patch_size=4, norm="group", prefill="push-pull")
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 256, (12, 12, 3), dtype=np.uint8)
     image = np.asarray(Image.fromarray(coarse).resize((300, 300), Image.Resampling.BICUBIC))
@@ -313,5 +317,5 @@ def test_a_hole_done_at_a_reduced_size_comes_back_up_without_a_step():
 
     done = np.asarray(complete(model, image, hole))
     assert completion.DEEPEST < 90  # the hole's middle is deeper: it is done at a reduced size
-    assert jump(done) < 0.5 * jump(push_pull_fill(image, hole))
+    assert jump(done) < 0.5 * jump(smooth(push_pull)(image, hole))
     assert jump(done) < 1.1 * jump(image)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inpaint_lib import compose, push_pull
+from inpaint_lib import compose, push_pull, thin_plate
 
 
 def rand(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -128,3 +128,66 @@ def test_the_fill_passes_gradients_from_the_hole_to_known_pixels_only():
     hidden = mask.expand_as(image) == 1
     assert image.grad[hidden].count_nonzero() == 0
     assert image.grad[~hidden].count_nonzero() > 0
+
+
+# thin_plate
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 6), (5, 7), (16, 16)])
+def test_with_nothing_known_the_plate_is_black(size):
+    filled = thin_plate(rand(1, 3, *size), torch.ones(1, 1, *size))
+    assert torch.equal(filled, torch.zeros(1, 3, *size))
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(size=SIZES, share=SHARES, seed=st.integers(0, 10_000))
+def test_the_plate_keeps_what_is_known_and_sees_nothing_of_the_hidden(size, share, seed):
+    image, mask = random_case(size, share, seed)
+    filled = thin_plate(image, mask)
+    known = mask.expand_as(image) == 0
+    assert torch.equal(bits(filled)[known], bits(image)[known])
+    assert filled[~known].isfinite().all()
+    nan_below = torch.where(mask == 1, torch.tensor(float("nan")), image)
+    assert torch.equal(bits(thin_plate(nan_below, mask)), bits(filled))
+
+
+def a_wave(height: int = 48, width: int = 40) -> torch.Tensor:
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    return (0.5 + 0.4 * torch.sin(x / 5 + y / 9)).expand(1, 3, height, width).contiguous()
+
+
+def test_over_a_thin_hole_the_plate_is_the_biharmonic_solution():
+    from skimage.restoration import inpaint_biharmonic
+
+    image, mask = a_wave(), torch.zeros(1, 1, 48, 40)
+    mask[..., 10:14, 6:34] = 1
+    mask[..., 10:40, 18:22] = 1
+    expected = inpaint_biharmonic(
+        (image * (1 - mask))[0].permute(1, 2, 0).numpy(), mask[0, 0].numpy() > 0, channel_axis=-1
+    )
+    filled = thin_plate(image * (1 - mask), mask)[0].permute(1, 2, 0).numpy()
+    assert abs(filled - expected).max() < 0.02
+    pushed = push_pull(image * (1 - mask), mask)
+    error = (thin_plate(image * (1 - mask), mask) - image).abs().max()
+    assert error < 0.2 * (pushed - image).abs().max()
+
+
+def test_over_a_wide_hole_the_plate_overshoots_less_than_the_biharmonic_solution():
+    from skimage.restoration import inpaint_biharmonic
+
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(1, 3, 64, 64, generator=generator)
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[..., 12:52, 12:52] = 1
+    hole = mask[0, 0].numpy() > 0
+    exact = inpaint_biharmonic((image * (1 - mask))[0, 0].numpy(), hole)[hole]
+    filled = thin_plate(image, mask)[0, 0].numpy()[hole]
+    assert filled.std() < 0.7 * exact.std()
+
+
+def test_plates_of_a_batch_do_not_mix():
+    image, mask = random_case((14, 11), 0.7, 3)
+    together = thin_plate(image, mask)
+    for i in range(2):
+        alone = thin_plate(image[i : i + 1], mask[i : i + 1])[0]
+        torch.testing.assert_close(alone, together[i], rtol=0, atol=1e-3)

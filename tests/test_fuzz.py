@@ -168,7 +168,7 @@ def whole_checkpoints(folder: Path, trace: Path) -> list[bytes]:
     """Files of a tiny network: in both of torch's formats, and with code beside the weights."""
     torch.manual_seed(0)
     plain = PixelRNN(hidden_channels=2, num_layers=1)
-    options = {"patch_size": 2, "norm": "group", "prefill": True}
+    options = {"patch_size": 2, "norm": "group", "prefill": "push-pull"}
     save_model(plain, folder / "plain")
     save_model(PixelRNN(hidden_channels=2, num_layers=1, **options), folder / "options")
     content = {"format": 1, "config": plain.config, "model": plain.state_dict()}

@@ -161,3 +161,10 @@ def test_with_group_norm_a_picture_comes_out_the_same_in_any_company(block, chan
 def test_an_unknown_norm_is_named_beside_the_known_ones(block):
     with pytest.raises(ValueError, match=r"'layer'.*'batch'.*'group'"):
         block(4, norm="layer")
+
+
+def test_a_convlstm_state_of_none_stands_for_zeros():
+    torch.manual_seed(0)
+    cell = randomised(ConvLSTMCell(3, 5))
+    x = torch.randn(2, 3, 6, 7, dtype=torch.float64)
+    torch.testing.assert_close(cell(x, None), cell(x, cell.init_hidden(2, (6, 7), None)))

@@ -8,17 +8,19 @@ import pytest
 import torch
 from torch import nn
 
-from inpaint_lib import PixelRNN, complete, load_model, push_pull
+from inpaint_lib import PixelRNN, complete, load_model, push_pull, thin_plate
 from inpaint_lib import model as model_module
 from inpaint_lib.model import save_model
 
 PLAIN = {}
-PATCHED = {"patch_size": 4, "norm": "group", "prefill": True}
+PATCHED = {"patch_size": 4, "norm": "group", "prefill": "thin-plate", "standardize": True}
+FILLS = {"push-pull": push_pull, "thin-plate": thin_plate}
 OPTIONS = [
     pytest.param(PLAIN, id="plain"),
     pytest.param({"patch_size": 4}, id="patches"),
     pytest.param({"norm": "group"}, id="group-norm"),
-    pytest.param({"prefill": True}, id="prefill"),
+    pytest.param({"prefill": "push-pull"}, id="prefill"),
+    pytest.param({"standardize": True}, id="standardize"),
     pytest.param(PATCHED, id="all"),
 ]
 
@@ -119,16 +121,13 @@ def test_the_convlstm_carries_its_state_through_the_layers():
     assert len(steps) == 3
     [skip] = skips
     torch.testing.assert_close(layers[0][0], skip, rtol=0, atol=0)
-    h, c = torch.zeros_like(skip), torch.zeros_like(skip)
+    state = None
     following = [into for into, _ in layers[1:]] + blocks_in
-    for (x, (h_prev, c_prev), (h_next, c_next)), (_, layer_out), into in zip(
-        steps, layers, following, strict=True
-    ):
+    for (x, given, after), (_, layer_out), into in zip(steps, layers, following, strict=True):
         torch.testing.assert_close(x, layer_out, rtol=0, atol=0)
-        torch.testing.assert_close(h_prev, h, rtol=0, atol=0)
-        torch.testing.assert_close(c_prev, c, rtol=0, atol=0)
-        h, c = h_next, c_next
-        torch.testing.assert_close(into, layer_out + h + skip)
+        assert given is state
+        state = after
+        torch.testing.assert_close(into, layer_out + state[0] + skip)
 
 
 @pytest.mark.parametrize("options", [PLAIN, PATCHED])
@@ -147,13 +146,58 @@ def test_convolutions_start_xavier_uniform_without_bias(options):
             assert conv.weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.1)
 
 
-@pytest.mark.parametrize("options", [{"prefill": True}, PATCHED])
-def test_with_prefill_training_starts_at_exactly_the_push_pull_fill(options):
+@pytest.mark.parametrize("options", [{"prefill": "push-pull"}, PATCHED])
+def test_with_prefill_training_starts_at_exactly_the_fill(options):
     torch.manual_seed(0)
     model = PixelRNN(hidden_channels=4, **options).eval()
     image, mask = picture_and_mask(21, 18)
     with torch.no_grad():
-        assert torch.equal(model(image, mask), push_pull(image, mask))
+        fill = FILLS[options["prefill"]]
+        torch.testing.assert_close(model(image, mask), fill(image, mask), rtol=0, atol=1e-6)
+
+
+def test_standardized_a_fainter_and_brighter_picture_is_completed_alike():
+    model = network(**PATCHED)
+    image, mask = picture_and_mask(24, 20)
+    with torch.no_grad():
+        model.output_conv[-2].weight.mul_(0.1)  # a prediction that is not clipped
+        out = model(0.3 + 0.4 * image, mask)
+        fainter = model(0.6 + 0.2 * image, mask)
+        start = thin_plate(0.3 + 0.4 * image, mask)
+    assert (out - start).abs().max() > 0.05
+    torch.testing.assert_close(fainter, 0.6 + 0.5 * (out - 0.3), rtol=0, atol=5e-3)
+
+
+def test_standardized_a_flat_picture_stays_finite():
+    model = network(**PATCHED).train()
+    _, mask = picture_and_mask(24, 20)
+    out = model(0.5 * (1 - mask).expand(1, 3, 24, 20), mask)
+    out.sum().backward()
+    assert out.isfinite().all()
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_an_unknown_prefill_is_refused():
+    with pytest.raises(ValueError, match="choose 'push-pull', 'thin-plate' or None"):
+        PixelRNN(prefill="telea")
+
+
+def test_the_last_relus_stay_alive_under_a_high_learning_rate():
+    """Without a norm before them nearly all of them are off after these steps."""
+    torch.manual_seed(0)
+    model = PixelRNN(hidden_channels=8, patch_size=4, norm="group", prefill="push-pull")
+    relu = model.output_conv[[isinstance(m, nn.ReLU) for m in model.output_conv].index(True)]
+    share = []
+    relu.register_forward_hook(lambda m, args, out: share.append((out > 0).float().mean().item()))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(60):
+        image, mask = torch.rand(2, 3, 32, 32), torch.zeros(2, 1, 32, 32)
+        mask[..., 8:24, 8:24] = 1
+        loss = ((model(image, mask) - image) * mask).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert share[-1] > 0.15
 
 
 @pytest.mark.parametrize("options", OPTIONS)
@@ -167,7 +211,7 @@ def test_every_parameter_gets_a_gradient(options):
 # The polarity of the mask: 1 is the hole
 
 
-@pytest.mark.parametrize("options", [{"prefill": True}, PATCHED])
+@pytest.mark.parametrize("options", [{"prefill": "push-pull"}, PATCHED])
 def test_with_prefill_only_pixels_outside_the_hole_count(options):
     model = network(**options)
     image, mask = picture_and_mask(24, 20)

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from inpaint_lib import ImageCompletionDataset, PixelRNN, load_model, ssim, train, train_step
+from inpaint_lib import ImageCompletionDataset, PixelRNN, load_model, psnr, ssim, train, train_step
 from inpaint_lib.training import TrainConfig, Trainer, completion_loss, run
 
 
@@ -67,16 +67,31 @@ def test_the_loss_is_the_weighted_sum_that_the_readme_of_the_network_states():
 def test_l1_per_hole_averages_over_each_hole_and_then_over_the_batch():
     occluded, original, mask = a_batch()
     pred = torch.rand(original.shape, generator=torch.Generator().manual_seed(1))
-    _, l1, _ = completion_loss(pred, (occluded, original, mask), l1_per_hole=True)
+    _, l1, _ = completion_loss(pred, (occluded, original, mask), hole_term="l1-per-hole")
     per_picture = [
         (pred - original)[i].abs()[:, mask[i, 0] == 1].mean().item() for i in range(len(pred))
     ]
     assert l1.item() == pytest.approx(np.mean(per_picture), rel=1e-5)
 
 
-def test_a_batch_without_any_hole_has_a_finite_loss():
+def test_the_psnr_term_is_the_share_of_50_db_that_is_missing():
+    occluded, original, mask = a_batch()
+    pred = torch.rand(original.shape, generator=torch.Generator().manual_seed(1))
+    loss, l1, similarity = completion_loss(pred, (occluded, original, mask), hole_term="psnr")
+    missing = 1 - psnr(pred, original, mask).mean() / 50
+    assert loss.item() == pytest.approx(
+        0.8 * missing.item() + 0.2 * (1 - similarity.item()), abs=1e-4
+    )
+    _, per_hole, _ = completion_loss(pred, (occluded, original, mask), hole_term="l1-per-hole")
+    assert l1 == per_hole
+    perfect, _, _ = completion_loss(original, (occluded, original, mask), hole_term="psnr")
+    assert perfect.item() == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("hole_term", ["l1", "l1-per-hole", "psnr"])
+def test_a_batch_without_any_hole_has_a_finite_loss(hole_term):
     _, original, mask = a_batch()
-    loss, l1, _ = completion_loss(original, (original, original, mask * 0), l1_per_hole=True)
+    loss, l1, _ = completion_loss(original, (original, original, mask * 0), hole_term=hole_term)
     assert l1 == 0
     assert torch.isfinite(loss)
 

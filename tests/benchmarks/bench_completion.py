@@ -27,7 +27,7 @@ from inpaint_lib import PixelRNN, complete
 
 width, height, side = map(int, sys.argv[1:])
 torch.manual_seed(0)
-model = PixelRNN(hidden_channels=24, patch_size=4, norm="group", prefill=True).eval()
+model = PixelRNN(hidden_channels=24, patch_size=4, norm="group", prefill="push-pull").eval()
 small = np.random.default_rng(0).integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8)
 photo = Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
 top, left = (height - side) // 2, (width - side) // 2

@@ -1,0 +1,1 @@
+"""What the chapters draw: figures of their own, one module a chapter."""
