@@ -4,12 +4,13 @@ The convention everywhere: `mask` is 1 in the hole and 0 where pixels are known;
 (B, 3, H, W) float in [0, 1].
 """
 
+from .checkpoints import load_model
 from .completion import complete
 from .data import ImageCompletionDataset
 from .filling import compose, push_pull, thin_plate
 from .layers import ConvLSTMCell, GatedPixelRNNLayer, ResidualBlock
 from .metrics import gaussian_window, psnr, ssim, ssim_map
-from .model import PixelRNN, load_model
+from .model import PixelRNN
 from .photographs import prepare
 from .training import TrainConfig, Trainer, train, train_step
 

@@ -10,12 +10,13 @@ import numpy as np
 import tyro
 
 from . import completion, evaluation
+from .checkpoints import load_model
 from .demo import demo
 from .holes import boxes_mask
-from .model import load_model
 from .paths import default_path, written_whole
 from .photographs import ensure_prepared, prepare
 from .pictures import read_mask, read_picture
+from .recipes import World, rebuild
 from .training import TrainConfig, Trainer, run
 
 DEBUG = "--debug"
@@ -129,7 +130,7 @@ def _hole(
 
 def evaluate(
     checkpoint: str | None = None,
-    world: Literal["photographs", "bricks"] = "photographs",
+    world: World = "photographs",
     split: Literal["test", "val"] = "test",
     photos: Path | None = None,
     seed: int = 0,
@@ -185,6 +186,7 @@ def main() -> int:
         "evaluate": evaluate,
         "complete": complete,
         "demo": demo,
+        "rebuild": rebuild,
     }
     try:
         made: Any = tyro.extras.subcommand_cli_from_dict(

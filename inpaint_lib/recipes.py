@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from .model import save_model
+import tyro
+
+from .checkpoints import save_model
 from .paths import default_path
 from .photographs import prepare, read_manifest
 from .training import TrainConfig, Trainer, run
@@ -46,11 +48,13 @@ EPOCHS: dict[World, int] = {"photographs": 60, "bricks": 20}
 PAIRS = 4_928  # training pairs to prepare for shipped weights: crops cost seconds, and vary
 
 
-def rebuild(world: World = "photographs") -> None:
-    """Train the shipped weights of a world again: checkpoints/runs/WORLD/WORLD.pth.
+def rebuild(world: tyro.conf.Positional[World]) -> None:
+    """Train the shipped weights of a world again, into checkpoints/runs/WORLD/WORLD.pth.
 
-    Interrupted, the same command goes on from the last complete epoch. The same kind of
-    processor and number of threads give the same weights to the bit.
+    Interrupted, the same command goes on from the last complete epoch.
+
+    Args:
+        world: Which of the two sets of weights.
     """
     root = default_path("dataset", "many")
     data = root / "bricks" if world == "bricks" else root

@@ -17,19 +17,13 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler, Subset, de
 from torchvision.utils import save_image
 from tqdm.auto import tqdm
 
+from .checkpoints import CHECKPOINT_FORMAT, REMEDY, read_checkpoint, save_model
 from .checks import check_triple
 from .data import ImageCompletionDataset, Triple, as_float, in_memory
 from .filling import compose
 from .holes import crop_and_cover
 from .metrics import psnr, ssim
-from .model import (
-    CHECKPOINT_FORMAT,
-    REMEDY,
-    PixelRNN,
-    choose_device,
-    read_checkpoint,
-    save_model,
-)
+from .model import PixelRNN, choose_device
 from .paths import default_path, written_whole
 from .runs import COLUMNS, VAL_COLUMNS, RunFolder
 

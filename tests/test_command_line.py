@@ -14,7 +14,7 @@ from PIL import Image
 from inpaint_lib import PixelRNN, evaluation
 from inpaint_lib import __main__ as command_line
 from inpaint_lib import complete as complete_one
-from inpaint_lib.model import load_model, save_model
+from inpaint_lib.checkpoints import load_model, save_model
 from inpaint_lib.photographs import Source, held_out_pairs, prepare, write_pairs
 from inpaint_lib.pictures import read_picture
 
@@ -516,7 +516,7 @@ def dataset(monkeypatch, tmp_path) -> Path:
     return folder
 
 
-METHODS = {"ours", "mean colour", "push-pull", "biharmonic", "Telea", "Navier-Stokes"}
+METHODS = {"ours", "our start", "mean colour", "push-pull", "biharmonic", "Telea", "Navier-Stokes"}
 
 
 def test_evaluate_prints_the_table_and_writes_it_as_csv(

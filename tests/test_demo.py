@@ -32,6 +32,7 @@ def test_the_demo_writes_its_table_grid_and_curve_and_says_where(tiny, capsys):
         rows = list(csv.DictReader(file))
     assert {row["method"] for row in rows} == {
         "ours",
+        "our start",
         "mean colour",
         "push-pull",
         "biharmonic",

@@ -287,6 +287,7 @@ def test_the_network_stands_beside_what_a_user_would_pick_instead():
     assert next(iter(chosen)) == "ours"
     assert set(chosen) == {
         "ours",
+        "our start",
         "mean colour",
         "push-pull",
         "biharmonic",

@@ -24,7 +24,7 @@ import torch
 from PIL import Image
 
 from inpaint_lib import PixelRNN
-from inpaint_lib.model import save_model
+from inpaint_lib.checkpoints import save_model
 
 PICTURES, CHECKPOINTS = 700, 300
 LONGEST = 5  # seconds for one file; they take milliseconds

@@ -21,7 +21,7 @@ from PIL import Image
 
 from inpaint_lib import ImageCompletionDataset, PixelRNN, load_model
 from inpaint_lib import __main__ as command_line
-from inpaint_lib.model import save_model
+from inpaint_lib.checkpoints import save_model
 from inpaint_lib.pictures import list_pictures, read_picture
 from inpaint_lib.training import TrainConfig, Trainer, run
 

@@ -1,0 +1,162 @@
+"""The file a network is kept in."""
+
+import os
+
+import pytest
+import torch
+from torch import nn
+
+from inpaint_lib import PixelRNN, checkpoints, load_model
+from inpaint_lib.checkpoints import save_model
+
+PLAIN = {}
+PATCHED = {"patch_size": 4, "norm": "group", "prefill": "thin-plate", "standardize": True}
+OPTIONS = [
+    pytest.param(PLAIN, id="plain"),
+    pytest.param({"patch_size": 4}, id="patches"),
+    pytest.param({"norm": "group"}, id="group-norm"),
+    pytest.param({"prefill": "push-pull"}, id="prefill"),
+    pytest.param({"standardize": True}, id="standardize"),
+    pytest.param(PATCHED, id="all"),
+]
+
+
+def network(hidden_channels: int = 4, seed: int = 0, **options) -> PixelRNN:
+    """A small network in eval mode whose last layer does something, with prefill too."""
+    torch.manual_seed(seed)
+    model = PixelRNN(hidden_channels=hidden_channels, **options).eval()
+    with torch.no_grad():
+        [*_, last] = (m for m in model.output_conv.modules() if isinstance(m, nn.Conv2d))
+        last.weight.normal_(0.0, 0.3)
+    return model
+
+
+def picture_and_mask(height: int, width: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    g = torch.Generator().manual_seed(seed)
+    mask = torch.zeros(1, 1, height, width)
+    mask[..., height // 4 : height // 2 + 1, width // 3 : 2 * width // 3 + 1] = 1
+    return torch.rand(1, 3, height, width, generator=g), mask
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_a_saved_network_comes_back_in_eval_mode_with_the_same_output(options, tmp_path):
+    model = network(8, num_layers=2, **options)
+    save_model(model.train(), tmp_path / "m.pth")
+    loaded = load_model(tmp_path / "m.pth", device="cpu")
+    assert not any(m.training for m in loaded.modules())
+    assert loaded.config == model.config
+    batch = picture_and_mask(14, 11)
+    with torch.no_grad():
+        assert torch.equal(loaded(*batch), model.eval()(*batch))
+
+
+def test_saving_leaves_only_the_file_itself(tmp_path):
+    save_model(network(), tmp_path / "m.pth")
+    save_model(network(seed=1), tmp_path / "m.pth")
+    assert os.listdir(tmp_path) == ["m.pth"]
+
+
+def test_the_path_may_be_a_string(tmp_path):
+    save_model(network(), str(tmp_path / "m.pth"))
+    assert isinstance(load_model(str(tmp_path / "m.pth"), "cpu"), PixelRNN)
+
+
+def test_a_missing_file_is_named_with_the_command_that_makes_one(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none\.pth.*python -m inpaint_lib train"):
+        load_model(tmp_path / "none.pth")
+
+
+@pytest.mark.parametrize("name", [None, "bricks"])
+def test_missing_shipped_weights_are_told_with_the_command_to_run(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "default_path", lambda *parts: tmp_path.joinpath(*parts))
+    with pytest.raises(FileNotFoundError, match=r"\.pth.*(make|python -m inpaint_lib) \w+"):
+        load_model(name)
+
+
+@pytest.mark.parametrize("name", [None, "bricks"])
+def test_shipped_weights_are_found_by_name(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "default_path", lambda *parts: tmp_path.joinpath(*parts))
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    for seed, file in enumerate(["photographs.pth", "bricks.pth"]):
+        save_model(network(seed=seed), folder / file)
+    expected = network(seed=0 if name is None else 1).state_dict()
+    loaded = load_model(name, "cpu").state_dict()
+    assert all(torch.equal(loaded[key], expected[key]) for key in expected)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_truncated_file_is_refused_by_name(share, tmp_path):
+    save_model(network(), tmp_path / "m.pth")
+    whole = (tmp_path / "m.pth").read_bytes()
+    (tmp_path / "cut.pth").write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(ValueError, match=r"cut\.pth"):
+        load_model(tmp_path / "cut.pth", "cpu")
+
+
+def changed(path, **changes):
+    """The checkpoint in a file with some of its entries replaced."""
+    torch.save(torch.load(path, weights_only=True) | changes, path)
+
+
+@pytest.mark.parametrize("version", [0, 2, None, "1"])
+def test_another_format_version_is_refused_by_name(version, tmp_path):
+    save_model(network(), tmp_path / "m.pth")
+    changed(tmp_path / "m.pth", format=version)
+    with pytest.raises(ValueError, match=r"m\.pth.*format 1"):
+        load_model(tmp_path / "m.pth", "cpu")
+
+
+def test_bare_weights_without_a_configuration_are_refused(tmp_path):
+    torch.save(network().state_dict(), tmp_path / "bare.pth")
+    with pytest.raises(ValueError, match=r"bare\.pth"):
+        load_model(tmp_path / "bare.pth", "cpu")
+
+
+def test_a_tensor_in_place_of_a_checkpoint_is_refused(tmp_path):
+    torch.save(torch.zeros(3), tmp_path / "tensor.pth")
+    with pytest.raises(ValueError, match=r"tensor\.pth"):
+        load_model(tmp_path / "tensor.pth", "cpu")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": network(8).state_dict()},
+        {"model": {}},
+        {"model": None},
+        {"config": network(8).config},
+        {"config": {"no_such_option": 1}},
+        {"config": {"norm": "layer"}},
+        {"config": None},
+    ],
+    ids=["wider", "none", "not-weights", "other-config", "option", "norm", "no-config"],
+)
+def test_weights_that_do_not_fit_are_refused_by_name(changes, tmp_path):
+    save_model(network(4), tmp_path / "m.pth")
+    changed(tmp_path / "m.pth", **changes)
+    with pytest.raises(ValueError, match=r"m\.pth"):
+        load_model(tmp_path / "m.pth", "cpu")
+
+
+class Bomb:
+    """Unpickled, it makes a folder."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def test_code_in_a_checkpoint_is_never_executed(tmp_path):
+    trace, file = tmp_path / "executed", tmp_path / "bomb.pth"
+    model = network()
+    torch.save({"format": 1, "config": model.config, "model": Bomb(trace)}, file)
+    torch.load(file, weights_only=False)
+    assert trace.is_dir(), "this file would do harm if it were unpickled"
+    trace.rmdir()
+
+    with pytest.raises(ValueError, match=r"bomb\.pth"):
+        load_model(file, "cpu")
+    assert not trace.exists()
