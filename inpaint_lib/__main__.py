@@ -135,6 +135,7 @@ def evaluate(
     photos: Path | None = None,
     seed: int = 0,
     out: Path | None = None,
+    pictures: Path | None = None,
 ) -> None:
     """The table: holes of four kinds, filled by the network and by what one would pick instead.
 
@@ -148,6 +149,8 @@ def evaluate(
         photos: A folder of photographs to cut crops from instead, with seeded holes.
         seed: Of those holes.
         out: A CSV file to write as well.
+        pictures: A PNG file to draw: of each kind of hole the completion that gains least over
+            the best other method, the one in the middle, and the one that gains most.
     """
     ensure_prepared()
     folder = default_path("dataset", *(("bricks",) if world == "bricks" else ()))
@@ -157,11 +160,18 @@ def evaluate(
         pairs = evaluation.read_held_out(folder / split)
     else:
         pairs = evaluation.held_out_from(photos, seed)
-    scores = evaluation.evaluate(evaluation.methods(model, val), pairs)
+    chosen = evaluation.methods(model, val)
+    scores = evaluation.evaluate(chosen, pairs)
     print("Means over pictures; * best of its column.\n")
     print(evaluation.table(scores, pairs))
     if out is not None:
         evaluation.write_csv(scores, pairs, out)
+    if pictures is not None:
+        from .figures import sample_grid
+
+        grid = sample_grid(*evaluation.examples(chosen, scores, pairs))
+        with written_whole(pictures) as partial:
+            grid.savefig(partial, format="png", dpi=90)
 
 
 def _tell(error: Exception, about: str = "") -> None:

@@ -130,6 +130,8 @@ class Score(NamedTuple):
     hole_ssim: float  # mean SSIM of the windows that touch the hole
     psnr: float  # dB, over the whole picture
     ssim: float  # over the whole picture
+    jump: float  # mean absolute difference across the hole's edge, of a range of 1
+    true_jump: float  # the same of the original
 
 
 METRICS = {
@@ -157,7 +159,28 @@ def score(filled: np.ndarray, pair: HeldOut) -> Score:
         similarity[touching].mean().item(),
         psnr(comp, original).item(),
         similarity.mean().item(),
+        edge_jump(filled, pair.hole),
+        edge_jump(pair.original, pair.hole),
     )
+
+
+def edge_jump(picture: np.ndarray, hole: np.ndarray) -> float:
+    """Mean absolute difference between neighbours of which one is in the hole and one is not.
+
+    picture (H, W, 3) uint8, hole (H, W) bool; of a range of 1. A seam makes it larger than that
+    of the original.
+    """
+    steps = [
+        np.abs(np.diff(picture.astype(float), axis=axis))[np.diff(hole, axis=axis)]
+        for axis in (0, 1)
+    ]
+    return float(np.concatenate(steps).mean()) / 255
+
+
+def seam(scores: list[Score]) -> float:
+    """Jump across the holes' edges in units of the originals': 1 is as in the originals."""
+    true = sum(s.true_jump for s in scores)
+    return sum(s.jump for s in scores) / true if true else float("nan")
 
 
 def evaluate(chosen: Methods, pairs: list[HeldOut]) -> Scores:
@@ -237,6 +260,35 @@ def difference(scores: Scores, pairs: list[HeldOut], bucket: str) -> Difference:
     return Difference(best, each.mean(), each.mean() - half, each.mean() + half)
 
 
+def examples(
+    chosen: Methods, scores: Scores, pairs: list[HeldOut]
+) -> tuple[dict[str, list[np.ndarray]], list[str]]:
+    """Rows of pictures, and a title for each column: no choice of ours, but a rule.
+
+    Of each bucket the picture where ours loses most against the bucket's best other method (or
+    gains least), the one in the middle, and the one where it gains most.
+    """
+    rows: dict[str, list[np.ndarray]] = {}
+    titles = []
+    for bucket, group in by_bucket(pairs).items():
+        other = difference(scores, pairs, bucket).other
+        ours, others = scores["ours"][bucket], scores[other][bucket]
+        gains = [a.hole_psnr - b.hole_psnr for a, b in zip(ours, others, strict=True)]
+        order = np.argsort(gains)
+        for i in order[[0, len(order) // 2, -1]] if len(order) else ():
+            occluded, hole = group[i].occluded, group[i].hole
+            column = {
+                "occluded": occluded,
+                "best other": chosen[other][bucket](occluded, hole),
+                "ours": chosen["ours"][bucket](occluded, hole),
+                "original": group[i].original,
+            }
+            for name, picture in column.items():
+                rows.setdefault(name, []).append(picture)
+            titles.append(f"{bucket}\n{gains[i]:+.1f} dB")
+    return rows, titles
+
+
 def table(scores: Scores, pairs: list[HeldOut], metrics: Sequence[str] = tuple(METRICS)) -> str:
     """For people: a block for each metric, a line a method; * marks the best of a column."""
     width = max(map(len, scores)) + 2
@@ -265,6 +317,12 @@ def table(scores: Scores, pairs: list[HeldOut], metrics: Sequence[str] = tuple(M
             lines.append(f"identical, left out of the means of {name}'s PSNR: {counts}")
     for bucket in BUCKETS:
         if group[bucket]:
+            ratio = seam(scores["ours"][bucket])
+            lines.append(
+                f"ours, jump across the {bucket} hole's edge: {ratio:.2f} of the original's"
+            )
+    for bucket in BUCKETS:
+        if group[bucket]:
             d = difference(scores, pairs, bucket)
             interval = "" if d.low is None else f", 95 % interval {d.low:+.2f} to {d.high:+.2f}"
             lines.append(f"ours minus {d.other} in the {bucket} hole: {d.mean:+.2f} dB{interval}")
@@ -273,7 +331,7 @@ def table(scores: Scores, pairs: list[HeldOut], metrics: Sequence[str] = tuple(M
 
 def write_csv(scores: Scores, pairs: list[HeldOut], path: Path) -> None:
     """For programs: a row for each method and bucket; the difference stands in the row of ours."""
-    columns = ["method", "bucket", "pictures", "identical", *METRICS]
+    columns = ["method", "bucket", "pictures", "identical", *METRICS, "edge_jump_ratio"]
     columns += ["best_other", "difference_db", "difference_low_db", "difference_high_db"]
     with written_whole(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -282,6 +340,7 @@ def write_csv(scores: Scores, pairs: list[HeldOut], path: Path) -> None:
             for bucket, some in by.items():
                 same = sum(np.isinf(s.hole_psnr) for s in some)
                 row = [name, bucket, len(some), same, *(f"{mean(some, m):.5f}" for m in METRICS)]
+                row.append(f"{seam(some):.4f}" if some else "")
                 if name == "ours" and some:
                     best, *numbers = difference(scores, pairs, bucket)
                     row += [best, *("" if x is None else f"{x:.4f}" for x in numbers)]

@@ -523,7 +523,11 @@ def test_evaluate_prints_the_table_and_writes_it_as_csv(
     monkeypatch, capsys, dataset, network, tmp_path
 ):
     out = tmp_path / "table.csv"
-    assert run(monkeypatch, "evaluate", "--checkpoint", network, "--out", out) == 0
+    drawn = tmp_path / "examples.png"
+    arguments = ["--checkpoint", network, "--out", out, "--pictures", drawn]
+    assert run(monkeypatch, "evaluate", *arguments) == 0
+    with Image.open(drawn) as picture:
+        assert picture.width > 2 * picture.height  # three columns for each of four buckets
     shown = capsys.readouterr().out
     for heading in (*evaluation.METRICS.values(), *evaluation.BUCKETS, *METHODS, "photographs"):
         assert heading in shown

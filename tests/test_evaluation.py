@@ -18,7 +18,9 @@ from inpaint_lib.evaluation import (
     best_radius,
     biharmonic,
     difference,
+    edge_jump,
     evaluate,
+    examples,
     held_out_from,
     mean,
     mean_colour,
@@ -27,6 +29,7 @@ from inpaint_lib.evaluation import (
     network,
     read_held_out,
     score,
+    seam,
     smooth,
     table,
     telea,
@@ -302,7 +305,7 @@ def test_the_network_stands_beside_what_a_user_would_pick_instead():
 
 def scored(*psnrs: float) -> list[Score]:
     """Scores of that hole PSNR; the other numbers follow from it."""
-    return [Score(p, 1 / p, p / 100, p + 5, 0.9) for p in psnrs]
+    return [Score(p, 1 / p, p / 100, p + 5, 0.9, 0.2, 0.1) for p in psnrs]
 
 
 def pairs_of(*photographs: str, bucket: str = "small") -> list[HeldOut]:
@@ -461,3 +464,48 @@ def test_prepared_pairs_are_read_back(tmp_path):
 def test_a_folder_without_prepared_pairs_is_named_with_the_command(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"manifest\.csv.*python -m inpaint_lib prepare"):
         read_held_out(tmp_path)
+
+
+# The edge of the hole
+
+
+def test_the_edge_jump_is_the_mean_over_neighbours_on_either_side_of_the_edge():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (9, 7, 3), dtype=np.uint8)
+    hole = rng.random((9, 7)) < 0.4
+    steps = []
+    for y in range(9):
+        for x in range(7):
+            for v, u in ((y + 1, x), (y, x + 1)):
+                if v < 9 and u < 7 and hole[y, x] != hole[v, u]:
+                    steps.append(np.abs(image[y, x].astype(int) - image[v, u]).mean())
+    assert edge_jump(image, hole) == pytest.approx(np.mean(steps) / 255)
+
+
+def test_a_seam_is_in_units_of_the_originals_jump():
+    pairs = some_of_each(count=2)
+    perfect = [score(pair.original, pair) for pair in pairs]
+    black = [score(pair.occluded, pair) for pair in pairs]
+    assert seam(perfect) == 1
+    assert seam(black) > 3
+
+
+def test_the_examples_are_the_least_middle_and_greatest_gains():
+    pairs = [held_out("small", seed, f"{seed}.png") for seed in range(5)]
+    chosen = {
+        "ours": dict.fromkeys(BUCKETS, smooth(push_pull)),
+        "mean colour": dict.fromkeys(BUCKETS, mean_colour),
+    }
+    scores = evaluate(chosen, pairs)
+    rows, titles = examples(chosen, scores, pairs)
+    assert list(rows) == ["occluded", "best other", "ours", "original"]
+    gains = [
+        a.hole_psnr - b.hole_psnr
+        for a, b in zip(scores["ours"]["small"], scores["mean colour"]["small"], strict=True)
+    ]
+    order = np.argsort(gains)
+    assert titles == [f"small\n{gains[order[i]]:+.1f} dB" for i in (0, 2, 4)]
+    for column, i in enumerate(order[[0, 2, 4]]):
+        assert np.array_equal(rows["original"][column], pairs[i].original)
+        filled = mean_colour(pairs[i].occluded, pairs[i].hole)
+        assert np.array_equal(rows["best other"][column], filled)
