@@ -3,13 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint lab bench clean distclean
+# The outputs of the chapters are compared with what they print: on Linux, where they were made.
+NBVAL := $(if $(filter Linux,$(shell uname -s)),--nbval,--nbval-lax)
+
+.PHONY: demo test lint lab notebooks bench clean distclean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m inpaint_lib demo
 
 test: lint
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov=inpaint_lib --cov-report=term-missing:skip-covered --cov-fail-under=95
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests notebooks $(NBVAL) --nbval-current-env \
+		--nbval-cell-timeout=900 --numprocesses auto --dist loadfile \
+		--cov=inpaint_lib --cov-report=term-missing:skip-covered --cov-fail-under=95
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -19,6 +24,11 @@ lint: $(VENV)/installed-dev
 # Time and peak memory of completing photographs of 128 to 4000 pixels.
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m pytest tests/benchmarks/bench_completion.py -s
+
+# Execute all chapters and write their outputs back.
+notebooks: $(VENV)/installed-dev
+	$(BIN)/python -m nbconvert --to notebook --execute --inplace \
+		--ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 lab: $(VENV)/installed
 	$(BIN)/jupyter lab notebooks
