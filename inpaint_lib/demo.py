@@ -17,7 +17,7 @@ def demo_config(epochs: int = 30) -> TrainConfig:
 
 
 def demo() -> None:
-    """Train on a brick wall, about three minutes on two cores, and measure on its other part.
+    """Train on a brick wall, for minutes, and measure on its other part.
 
     Interrupted, it goes on where it was the next time; finished, it starts anew.
     """
@@ -80,4 +80,4 @@ def report(trainer: Trainer) -> None:
     print(f"\nMeans over pictures; * best of its column.\n\n{table(scores, test, ['hole_psnr'])}\n")
     print(f"Look at {folder / 'samples.png'} first: the mortar lines go on where Telea smears.")
     print(f"Then    {folder / 'curve.png'}, {folder / 'table.csv'}")
-    print("Next    README.md: the map of what there is to read, and the commands to go further.")
+    print("Next    `make lab`: the chapters, from notebooks/01_data_inspection.ipynb on.")
