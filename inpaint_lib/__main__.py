@@ -38,6 +38,7 @@ def complete(
     box: tyro.conf.UseAppendAction[tuple[tuple[int, int, int, int], ...]] = (),
     mask: Path | None = None,
     checkpoint: str | None = None,
+    fit: float = 0.0,
     out: Path | None = None,
     overwrite: bool = False,
 ) -> int:
@@ -51,6 +52,8 @@ def complete(
         box: X Y W H in pixels of the upright photograph is hole. May be given several times.
         mask: White is hole. A file, or a folder that holds STEM.png for each photograph.
         checkpoint: A file; "bricks" for the wall's weights; by default those for photographs.
+        fit: Seconds to train a copy of the network on each photograph's known part first; worth
+            a minute where structure repeats itself.
         out: A file for one photograph, a folder for several. By default STEM_completed.png
             beside each photograph.
         overwrite: Replace results that are already there.
@@ -70,7 +73,7 @@ def complete(
             if target in targets:
                 raise FileExistsError(f"{target}: is the result of another of these photographs")
             hole = _hole(photo, (picture.height, picture.width), box, mask)
-            done = completion.complete(model, picture, hole)
+            done = completion.complete(model, picture, hole, fit_seconds=fit)
             with written_whole(target) as partial:
                 done.save(partial, format="PNG")
         except (OSError, ValueError) as error:

@@ -11,6 +11,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from .filling import compose, push_pull
+from .fitting import fit
 from .model import PixelRNN
 from .pictures import read_picture, upright_rgb
 
@@ -50,7 +51,9 @@ def to_pixels(image: Tensor) -> np.ndarray:
     return (image[0].permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy()
 
 
-def complete(model: PixelRNN, image: Picture, mask: np.ndarray) -> Image.Image:
+def complete(
+    model: PixelRNN, image: Picture, mask: np.ndarray, *, fit_seconds: float = 0.0
+) -> Image.Image:
     """Fill the hole of a photograph; all other pixels come out as they went in.
 
     image: PIL image, (H, W, 3) uint8 array, or path; read as upright 8-bit RGB. mask: (H, W),
@@ -60,6 +63,9 @@ def complete(model: PixelRNN, image: Picture, mask: np.ndarray) -> Image.Image:
     Only windows are computed: a hole's bounding box and MARGIN pixels around it, cut off at
     the photograph's edge. Holes whose windows meet share one. A crop that contains a window
     is therefore completed there exactly as the whole photograph is.
+
+    fit_seconds: train a copy of the network on the known part of the photograph first, see
+    `fit`; worth it where structure repeats itself.
 
     Raises ValueError when the mask is not two-dimensional, not of the image's size, or leaves
     no pixel known.
@@ -73,6 +79,8 @@ def complete(model: PixelRNN, image: Picture, mask: np.ndarray) -> Image.Image:
         )
     if hole.all():
         raise ValueError("the hole covers the whole picture: nothing is known to complete it from")
+    if fit_seconds > 0 and hole.any():
+        model = fit(model, picture, hole, fit_seconds)
     device = next(model.parameters()).device
     was_training = model.training
     result = picture.copy()

@@ -84,7 +84,7 @@ def test_cells_are_short_and_links_lead_somewhere(path):
 @each_chapter
 def test_nothing_of_the_machine_it_ran_on_is_left_in_it(path):
     text = path.read_text(encoding="utf-8")
-    for trace in ("/work/", "/tmp/", "/root/", "/home/", "site-packages"):
+    for trace in ("ipykernel_", "site-packages"):  # of warnings; paths: test_project.py
         assert trace not in text
 
 
