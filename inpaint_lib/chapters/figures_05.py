@@ -1,0 +1,334 @@
+"""Figures of chapter 5, the results. Each takes data and returns a matplotlib Figure."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.lib.stride_tricks import sliding_window_view
+
+from inpaint_lib.figures import BLUE, GREEN, ORANGE
+
+PURPLE, GREY = "#CC79A7", "#666666"  # the fourth of Okabe & Ito (2008)
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "#56B4E9")
+MARKERS = "os^Dv"
+WORLDS = {"photographs": "#56B4E9", "brick wall": "#D55E00"}
+
+
+def _picture(ax: Axes, picture: np.ndarray, title: str = "") -> None:
+    """picture (H, W, 3) uint8, each pixel a square, in 64 levels a channel: half the file."""
+    ax.imshow(picture & 0xFC | picture >> 6, interpolation="none")
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    ax.set_title(title, fontsize=10)
+
+
+def _plain(ax: Axes) -> None:
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(axis="y", alpha=0.3)
+
+
+def around_holes(
+    rows: Mapping[str, Sequence[np.ndarray]],
+    holes: Sequence[np.ndarray],
+    titles: Sequence[str],
+    margin: int = 8,
+) -> Figure:
+    """Pictures (128, 128, 3) uint8 in rows; of each column a square with its hole (H, W).
+
+    A hole that is wider than 80 px (strokes) is shown where 64 x 64 px hold most of it.
+    """
+    windows = [_square(hole, margin) for hole in holes]
+    figure = Figure(figsize=(1.55 * len(holes) + 0.4, 1.55 * len(rows) + 0.4), layout="constrained")
+    axes = figure.subplots(len(rows), len(holes), squeeze=False)
+    for line, (name, pictures) in zip(axes, rows.items(), strict=True):
+        for ax, picture, window in zip(line, pictures, windows, strict=True):
+            _picture(ax, picture[window])
+        line[0].set_ylabel(name, fontsize=11)
+    for ax, title in zip(axes[0], titles, strict=True):
+        ax.set_title(title, fontsize=10)
+    return figure
+
+
+def _square(hole: np.ndarray, margin: int) -> tuple[slice, slice]:
+    """The square around a hole's bounding box and its margin, moved into the picture."""
+    spans = [np.flatnonzero(hole.any(axis=axis)) for axis in (1, 0)]
+    if max(s[-1] - s[0] for s in spans) > 80:
+        within = sliding_window_view(hole, (64, 64)).sum(axis=(2, 3))
+        top, left = np.unravel_index(within.argmax(), within.shape)
+        return slice(int(top), int(top) + 64), slice(int(left), int(left) + 64)
+    side = min(max(s[-1] - s[0] + 1 for s in spans) + 2 * margin, min(hole.shape))
+    starts = [
+        int(np.clip((s[0] + s[-1] + 1 - side) // 2, 0, size - side))
+        for s, size in zip(spans, hole.shape, strict=True)
+    ]
+    return slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side)
+
+
+def first_look(
+    rows: Mapping[str, Sequence[np.ndarray]], holes: Sequence[np.ndarray], titles: Sequence[str]
+) -> Figure:
+    """Pictures (128, 128, 3) uint8 in rows with a name and a hole each; a title for each column."""
+    figure = Figure(figsize=(1.7 * len(titles) + 0.4, 1.7 * len(rows) + 0.3), layout="constrained")
+    axes = figure.subplots(len(rows), len(titles))
+    for line, hole, (name, row) in zip(axes, holes, rows.items(), strict=True):
+        window = _square(hole, 25)
+        for ax, picture in zip(line, row, strict=True):
+            _picture(ax, picture[window])
+        line[0].set_ylabel(name, fontsize=11)
+    for ax, title in zip(axes[0], titles, strict=True):
+        ax.set_title(title, fontsize=10)
+    return figure
+
+
+def start_and_learned(parts: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Figure:
+    """For each world and bucket the hole PSNR of (mean colour, start, ours), in dB, as steps."""
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    axes = figure.subplots(1, len(parts), sharey=True)
+    for ax, (world, buckets) in zip(axes, parts.items(), strict=True):
+        for x, (low, start, ours) in enumerate(buckets.values()):
+            ax.bar(x, start - low, 0.6, low, color=ORANGE, label="the start, computed")
+            ax.bar(x, ours - start, 0.6, start, color=BLUE, hatch="//", edgecolor="white")
+            ax.plot([x - 0.36, x + 0.36], [low, low], color="black", linewidth=1.6)
+            ax.text(x, max(ours, start) + 0.2, f"{ours - start:+.1f}", ha="center", fontsize=10)
+        ax.set_xticks(range(len(buckets)), buckets)
+        ax.set_title(world, fontsize=11)
+        _plain(ax)
+    axes[0].set_ylabel("PSNR in the hole, dB")
+    low = min(v[0] for b in parts.values() for v in b.values())
+    axes[0].set_ylim(low - 2, None)
+    handles = [
+        Rectangle((0, 0), 1, 1, color=ORANGE),
+        Rectangle((0, 0), 1, 1, facecolor=BLUE, hatch="//", edgecolor="white"),
+    ]
+    names = ["from mean colour (black line) to our start", "from our start to ours: learned"]
+    figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
+def corrections(
+    rows: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]], holes: Sequence[np.ndarray]
+) -> Figure:
+    """For each named row: the start (H, W, 3) uint8, predicted and true residual (H, W).
+
+    Residuals in units of the range, averaged over the channels. Shown around the row's hole.
+    """
+    figure = Figure(figsize=(7.6, 2.3 * len(rows)), layout="constrained")
+    axes = figure.subplots(len(rows), 3, squeeze=False)
+    for line, hole, (name, (start, *both)) in zip(axes, holes, rows.items(), strict=True):
+        window = _square(hole, 12)
+        _picture(line[0], start[window], "our start")
+        line[0].set_ylabel(name, fontsize=11)
+        titles = ("predicted residual", "true residual")
+        for ax, values, title in zip(line[1:], both, titles, strict=True):
+            image = ax.imshow(
+                values[window], cmap="PuOr", vmin=-0.3, vmax=0.3, interpolation="none"
+            )
+            ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_color("#bbbbbb")
+            ax.set_title(title, fontsize=10)
+    figure.colorbar(image, ax=axes, shrink=0.7, extend="both", label="added to the start")
+    return figure
+
+
+def correlations(values: Mapping[str, Mapping[str, float]]) -> Figure:
+    """Correlation of predicted and true residual: for each world, by bucket."""
+    figure = Figure(figsize=(6.5, 3.2), layout="constrained")
+    ax = figure.subplots()
+    for shift, marker, (world, by) in zip((-0.1, 0.1), MARKERS, values.items(), strict=False):
+        colour = WORLDS[world]
+        x = np.arange(len(by)) + shift
+        ax.vlines(x, 0, list(by.values()), color=colour, linewidth=2)
+        ax.plot(x, list(by.values()), marker, color=colour, markersize=9, label=world)
+        for place, value in zip(x, by.values(), strict=True):
+            ax.text(place + np.sign(shift) * 0.09, value, f"{value:.2f}", va="center",
+                    ha="left" if shift > 0 else "right", fontsize=9)  # fmt: skip
+    ax.set_xticks(range(len(by)), by)
+    ax.set(
+        ylim=(0, 1.0), xlim=(-0.6, len(by) - 0.4), ylabel="correlation with the true residual",
+        title="How well the network guesses what the start lacks",
+    )  # fmt: skip
+    ax.legend(frameon=False, loc="upper right", ncols=2)
+    _plain(ax)
+    return figure
+
+
+def memory(curves: Mapping[str, Mapping[int, float]]) -> Figure:
+    """Share of the residual's energy that the nearest neighbour explains, by patches in memory."""
+    figure = Figure(figsize=(6.8, 3.5), layout="constrained")
+    ax = figure.subplots()
+    ax.axhline(0, color="black", linewidth=1)
+    for marker, (world, curve) in zip("so", curves.items(), strict=True):
+        colour, end = WORLDS[world], list(curve.values())[-1]
+        ax.plot(list(curve), list(curve.values()), marker=marker, color=colour, label=world)
+        ax.annotate(
+            world,
+            (list(curve)[-1], end),
+            (-8, 10 if end > 0 else -28),
+            textcoords="offset points",
+            ha="right",
+            fontsize=11,
+        )
+    ax.annotate("the start alone", (20, 0), (0, 4), textcoords="offset points", fontsize=9)
+    ax.set(
+        xscale="log",
+        ylim=(-0.4, 1.02),
+        xlabel="patches in memory",
+        ylabel="share of the residual explained",
+        title="Copy what the most similar surroundings had",
+    )
+    _plain(ax)
+    return figure
+
+
+def gains(panels: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]],
+          bars: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Figure:  # fmt: skip
+    """Gains in dB of single pictures, by photograph, with a mean and interval for each bucket.
+
+    panels: title -> bucket -> photograph -> gains; bars: title -> bucket -> (mean, low, high).
+    """
+    figure = Figure(figsize=(9, 4.2), layout="constrained")
+    axes = figure.subplots(1, len(panels), sharey=True)
+    for ax, (title, buckets) in zip(axes, panels.items(), strict=True):
+        ax.axhline(0, color="black", linewidth=1)
+        for x, (bucket, photographs) in enumerate(buckets.items()):
+            for i, (name, values) in enumerate(photographs.items()):
+                ax.plot(
+                    np.full(len(values), x - 0.3 + 0.11 * i),
+                    values,
+                    MARKERS[i],
+                    color=COLOURS[i],
+                    markersize=4.5,
+                    alpha=0.8,
+                    linestyle="none",
+                    label=name if x == 0 else None,
+                )
+            mean, low, high = bars[title][bucket]
+            ax.errorbar(
+                x + 0.3, mean, [[mean - low], [high - mean]], fmt="_", color="black",
+                capsize=4, markersize=9, linewidth=1.8, label="mean, 95 %" if x == 0 else None,
+            )  # fmt: skip
+        ax.set_xticks(range(len(buckets)), buckets)
+        ax.set_yscale("symlog", linthresh=2)
+        ax.set_yticks([-5, -2, -1, 0, 1, 2, 5, 10], ["-5", "-2", "-1", "0", "1", "2", "5", "10"])
+        ax.minorticks_off()
+        ax.set_title(title, fontsize=11)
+        _plain(ax)
+    axes[0].set_ylabel("gain in hole PSNR, dB\n(linear to 2 dB, then logarithmic)")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False, fontsize=9)
+    return figure
+
+
+def by_distance(
+    worlds: Mapping[str, tuple[Sequence[float], Mapping[str, Sequence[float]],
+                               Mapping[str, Sequence[float]]]],
+) -> Figure:  # fmt: skip
+    """For each world (distances, error by method, detail by method), error above detail."""
+    figure = Figure(figsize=(9, 5.6), layout="constrained")
+    axes = figure.subplots(2, len(worlds), sharex=True, sharey="row")
+    for column, (world, (distance, error, detail)) in zip(axes.T, worlds.items(), strict=True):
+        for ax, curves in zip(column, (error, detail), strict=True):
+            for colour, marker, (name, values) in zip(
+                COLOURS, MARKERS, curves.items(), strict=False
+            ):
+                ax.plot(distance, values, color=colour, marker=marker, markersize=5, label=name)
+            _plain(ax)
+        column[0].set_title(world, fontsize=11)
+        column[1].set_xlabel("distance from the hole's edge, pixels")
+        column[1].axhline(1, color="black", linewidth=1, linestyle="--")
+    axes[1, 1].annotate("the original", (distance[-1], 1), (0, -13), textcoords="offset points",
+                        ha="right", fontsize=9)  # fmt: skip
+    axes[0, 0].set_ylim(0, None)
+    axes[1, 0].set_ylim(0, 1.08)
+    axes[0, 0].set_ylabel("mean absolute error\n(of a range of 1)")
+    axes[1, 0].set_ylabel("fine detail, as a share\nof the original's")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
+def jumps(worlds: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Figure:
+    """Edge jump in units of the original's: world -> method -> bucket -> ratio."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    axes = figure.subplots(1, len(worlds), sharey=True, sharex=True)
+    for ax, (world, methods) in zip(axes, worlds.items(), strict=True):
+        ax.axvline(1, color="black", linewidth=1.2, linestyle="--")
+        for i, bucket in enumerate(next(iter(methods.values()))):
+            ax.plot(
+                [by[bucket] for by in methods.values()],
+                range(len(methods)),
+                MARKERS[i],
+                color=COLOURS[i],
+                label=bucket,
+                markersize=7,
+                alpha=0.85,
+            )
+        ax.set_yticks(range(len(methods)), methods)
+        ax.set_xscale("log")
+        ax.set_xticks([0.25, 0.5, 1, 2, 4], ["1/4", "1/2", "1", "2", "4"])
+        ax.minorticks_off()
+        ax.set(title=world, xlabel="jump across the edge / that of the original")
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(alpha=0.3)
+    axes[0].invert_yaxis()
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
+def ranks(buckets: Mapping[str, Mapping[str, tuple[float, float]]], bold: str = "ours") -> Figure:
+    """Order of the methods by PSNR (left) and by SSIM (right); bucket -> method -> (PSNR, SSIM)."""
+    figure = Figure(figsize=(9.4, 3.4), layout="constrained")
+    axes = figure.subplots(1, len(buckets))
+    for ax, (bucket, values) in zip(axes, buckets.items(), strict=True):
+        names = list(values)
+        orders = [sorted(names, key=lambda n, k=k: -values[n][k]) for k in (0, 1)]  # type: ignore[misc]
+        for name in names:
+            left, right = (order.index(name) for order in orders)
+            colour = BLUE if name == bold else ORANGE if left != right else GREY
+            ax.plot([0, 1], [left, right], color=colour, marker="o", linewidth=2)
+            for x, y, side in ((-0.14, left, "right"), (1.14, right, "left")):
+                ax.text(x, y, name, ha=side, va="center", fontsize=8, color="black")
+        ax.set(xlim=(-1.5, 2.5), ylim=(len(names) - 0.5, -0.9), xticks=[], yticks=[])
+        ax.text(0, -0.6, "PSNR", ha="center", fontsize=9)
+        ax.text(1, -0.6, "SSIM", ha="center", fontsize=9)
+        ax.spines[:].set_visible(False)
+        ax.set_title(bucket, fontsize=11)
+    return figure
+
+
+def photograph(
+    pictures: Mapping[str, np.ndarray],
+    outlines: Mapping[str, tuple[int, int, int, int]],
+    scale: int,
+) -> Figure:
+    """Pictures at 1/scale of their size, with named windows (left, top, width, height)."""
+    height, width = next(iter(pictures.values())).shape[:2]
+    label = {"facecolor": "black", "alpha": 0.6, "linewidth": 0, "pad": 1.5}
+    figure = Figure(figsize=(9, 9 * height / width / len(pictures) + 0.35), layout="constrained")
+    for ax, (title, picture) in zip(
+        figure.subplots(1, len(pictures)), pictures.items(), strict=True
+    ):
+        _picture(ax, picture, title)
+        for name, box in outlines.items():
+            left, top, w, h = (value / scale for value in box)
+            frame = Rectangle((left, top), w, h, fill=False, edgecolor="white", linewidth=1.3)
+            ax.add_patch(frame)
+            ax.text(left, top - 3, name, color="white", fontsize=9, va="bottom", bbox=label)
+    return figure
+
+
+def before_and_after(columns: Mapping[str, tuple[np.ndarray, ...]], rows: Sequence[str]) -> Figure:
+    """Named columns of windows (H, W, 3) uint8, one for each of the named rows."""
+    figure = Figure(figsize=(9, 2.35 * len(rows) + 0.3), layout="constrained")
+    widths = [pictures[0].shape[1] / pictures[0].shape[0] for pictures in columns.values()]
+    axes = figure.subplots(len(rows), len(columns), width_ratios=widths, squeeze=False)
+    for column, (title, pictures) in zip(axes.T, columns.items(), strict=True):
+        for ax, picture in zip(column, pictures, strict=True):
+            _picture(ax, picture)
+        column[0].set_title(title, fontsize=10)
+    for ax, name in zip(axes[:, 0], rows, strict=True):
+        ax.set_ylabel(name, fontsize=11)
+    return figure
