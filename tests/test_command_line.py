@@ -28,7 +28,7 @@ def test_help_names_the_commands():
     shown = subprocess.run(
         [sys.executable, "-m", "inpaint_lib", "--help"], capture_output=True, text=True, check=True
     ).stdout
-    for command in ("prepare", "train", "evaluate", "complete", "demo"):
+    for command in ("prepare", "train", "evaluate", "complete", "demo", "rebuild"):
         assert command in shown
 
 
@@ -39,7 +39,8 @@ def test_help_names_the_commands():
         ("train", ["--occluded-dir", "--save-dir", "--epochs", "--lr", "--resume", "--overwrite"]),
         ("evaluate", ["--checkpoint", "--world", "--split", "--photos", "--seed", "--out", "val"]),
         ("complete", ["PATH", "--box", "--mask", "--checkpoint", "--out", "--overwrite", "PNG"]),
-        ("demo", ["three minutes"]),
+        ("demo", ["brick wall", "minutes"]),
+        ("rebuild", ["photographs", "bricks", "same command goes on"]),
     ],
 )
 def test_every_command_explains_itself(monkeypatch, capsys, command, words):
