@@ -35,7 +35,7 @@ lab: $(VENV)/installed
 
 # What runs and `prepare` made; photographs and shipped weights stay.
 clean:
-	rm -rf checkpoints/runs dataset/train dataset/val dataset/test dataset/bricks
+	rm -rf checkpoints/runs dataset/train dataset/val dataset/test dataset/bricks dataset/many
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis .benchmarks .coverage
 
 distclean: clean
