@@ -1,12 +1,13 @@
 """Holes: boxes and brush strokes, drawn at random into a mask or over a batch."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+HoleKind = Literal["both", "boxes", "strokes"]
 Box = tuple[int, int, int, int]  # left, top, width, height in pixels
 
 
@@ -58,15 +59,22 @@ def strokes_mask(
     return mask
 
 
-def random_hole(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+def random_hole(
+    size: tuple[int, int],
+    rng: np.random.Generator,
+    kind: HoleKind = "both",
+    longest: int | None = None,
+) -> np.ndarray:
     """A fresh hole for training, (height, width) bool: boxes, or in one case of three strokes.
 
-    One or two boxes with sides from 8 pixels to three quarters of the picture's shorter side,
-    as often between 8 and 16 as between 16 and 32; or as many brush strokes as suit the size.
+    One or two boxes with sides from 8 pixels to `longest`, by default and at most three
+    quarters of the picture's shorter side, as often between 8 and 16 as between 16 and 32; or
+    as many brush strokes as suit the size. `kind` asks for one of the two alone.
     """
-    if min(size) >= 32 and rng.random() < 1 / 3:
+    if kind == "strokes" or (kind == "both" and min(size) >= 32 and rng.random() < 1 / 3):
         return strokes_mask(size, rng, strokes=max(1, round(4 * size[0] * size[1] / 128**2)))
-    longest = max(1, 3 * min(size) // 4)
+    most = max(1, 3 * min(size) // 4)
+    longest = min(longest or most, most)
     shortest = min(8, longest)
     boxes = []
     for _ in range(rng.integers(1, 3)):
@@ -80,12 +88,15 @@ def crop_and_cover(
     crop_size: int | None,
     fresh_holes: bool,
     rng: np.random.Generator,
+    hole_kind: HoleKind = "both",
+    longest_hole: int | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Cut a random square out of each triple of a batch, and cover it with a fresh random hole.
 
     batch (B, 3, H, W), (B, 3, H, W), (B, 1, H, W), float or uint8. With `crop_size` None or no
     smaller than the picture, whole pictures stay; without `fresh_holes` the stored holes stay,
-    and a crop is placed so that it holds a pixel of its hole. Fresh: mirrored at random too.
+    and a crop is placed so that it holds a pixel of its hole. Fresh: mirrored at random too;
+    for the last two see `random_hole`.
     """
     occluded, original, mask = batch
     full = 1 if mask.is_floating_point() else 255
@@ -102,7 +113,7 @@ def crop_and_cover(
         if fresh_holes:
             if rng.random() < 0.5:
                 orig = orig.flip(-1)
-            hole = torch.from_numpy(random_hole((h, w), rng))[None]
+            hole = torch.from_numpy(random_hole((h, w), rng, hole_kind, longest_hole))[None]
             occ, m = orig.masked_fill(hole, 0), hole.to(m.dtype) * full
         crops.append((occ, orig, m))
     first, second, third = (torch.stack(parts) for parts in zip(*crops, strict=True))

@@ -21,7 +21,7 @@ from .checkpoints import CHECKPOINT_FORMAT, REMEDY, read_checkpoint, save_model
 from .checks import check_triple
 from .data import ImageCompletionDataset, Triple, as_float, in_memory
 from .filling import compose
-from .holes import crop_and_cover
+from .holes import HoleKind, crop_and_cover
 from .metrics import psnr, ssim
 from .model import PixelRNN, choose_device
 from .paths import default_path, written_whole
@@ -67,6 +67,9 @@ class TrainConfig:
     """Train on squares of this side, cut at random from the pictures. None: whole pictures."""
     fresh_holes: bool = False
     """Draw new holes at every step instead of using the stored ones."""
+    hole_kind: HoleKind = "both"
+    longest_hole: int | None = None
+    """Fresh holes: their kind, and the longest side of a box in pixels; see `random_hole`."""
     in_memory: bool = False
     """Read all pairs once, before training: 112 KB of memory for each of 128 x 128."""
     num_workers: int = 0
@@ -77,6 +80,8 @@ class TrainConfig:
     """Largest norm of the gradient."""
     hole_term: HoleTerm = "l1"
     """What the loss asks of the hole's pixels; see `completion_loss`."""
+    ssim_weight: float = 0.2
+    """Share of 1 - SSIM in the loss; the hole's term has the rest."""
     bfloat16: bool = False
     """Autocast the network to bfloat16; the losses stay in float32."""
     seed: int = 0
@@ -114,9 +119,9 @@ class Step(NamedTuple):
 
 
 def completion_loss(
-    pred: Tensor, batch: Triple, *, hole_term: HoleTerm = "l1"
+    pred: Tensor, batch: Triple, *, hole_term: HoleTerm = "l1", ssim_weight: float = 0.2
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """`(loss, l1, ssim)`, scalars: loss = 0.8 T + 0.2 (1 - SSIM), with T by `hole_term`.
+    """`(loss, l1, ssim)`, scalars: loss = (1 - w) T + w (1 - SSIM), with T by `hole_term`.
 
     "l1": L1 compares `pred * mask` with `original * mask` and is averaged over all pixels, so
     a hole counts by its area. "l1-per-hole": over each hole's pixels, then over the batch.
@@ -134,7 +139,7 @@ def completion_loss(
         mse = difference.square().sum(dim=(1, 2, 3)) / hole
         term = 1 + (mse + 1e-5).log10().mean() / 5
     similarity = ssim(compose(occluded, pred, mask), original)
-    return 0.8 * term + 0.2 * (1 - similarity), l1, similarity
+    return (1 - ssim_weight) * term + ssim_weight * (1 - similarity), l1, similarity
 
 
 def train_step(
@@ -144,6 +149,7 @@ def train_step(
     *,
     grad_clip: float | None = None,
     hole_term: HoleTerm = "l1",
+    ssim_weight: float = 0.2,
     bfloat16: bool = False,
 ) -> dict[str, float]:
     """One step of the optimizer on a batch `(occluded, original, mask)` on the model's device.
@@ -157,7 +163,9 @@ def train_step(
     optimizer.zero_grad(set_to_none=True)
     with torch.autocast(occluded.device.type, torch.bfloat16, enabled=bfloat16):
         pred = model(occluded, mask)
-    loss, l1, similarity = completion_loss(pred, batch, hole_term=hole_term)
+    loss, l1, similarity = completion_loss(
+        pred, batch, hole_term=hole_term, ssim_weight=ssim_weight
+    )
     if not torch.isfinite(loss):
         raise FloatingPointError(f"the loss became {loss.item()}; {KEPT}")
     loss.backward()
@@ -208,6 +216,10 @@ class Trainer:
                 config.val_occluded_dir, config.val_original_dir, config.val_mask_dir
             )
         self.total_steps = config.epochs * len(self.loader)
+        self.loss_options: dict[str, Any] = {
+            "hole_term": config.hole_term,
+            "ssim_weight": config.ssim_weight,
+        }
         self.folder = RunFolder(config.save_dir)
 
         torch.manual_seed(config.seed)
@@ -243,11 +255,12 @@ class Trainer:
         self.sampler.set_epoch(epoch)
         torch.manual_seed(config.seed + 1_000_003 * epoch)
         rng = np.random.default_rng([config.seed, epoch, self.rank])
+        holes = config.hole_kind, config.longest_hole
         sums = torch.zeros(4)  # L1, SSIM, loss, pictures
         model.train()
         for i, batch in enumerate(self.loader, start=1):
             if config.crop_size is not None or config.fresh_holes:
-                batch = crop_and_cover(batch, config.crop_size, config.fresh_holes, rng)
+                batch = crop_and_cover(batch, config.crop_size, config.fresh_holes, rng, *holes)
             occluded, original, mask = self._on_device(batch)
             lr, step = self.optimizer.param_groups[0]["lr"], self.epoch * len(self.loader) + i
             try:
@@ -256,7 +269,7 @@ class Trainer:
                     (occluded, original, mask),
                     self.optimizer,
                     grad_clip=config.grad_clip,
-                    hole_term=config.hole_term,
+                    **self.loss_options,
                     bfloat16=config.bfloat16,
                 )
             except FloatingPointError as error:
@@ -308,7 +321,7 @@ class Trainer:
             occluded, original, mask = self._on_device(batch)
             pred = self.model(occluded, mask)
             loss, l1, similarity = completion_loss(
-                pred, (occluded, original, mask), hole_term=self.config.hole_term
+                pred, (occluded, original, mask), **self.loss_options
             )
             db = psnr(pred, original, mask)
             rows += [[l1.item(), similarity.item(), loss.item(), one] for one in db.tolist()]

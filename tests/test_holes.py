@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, find_objects, label
 
 from inpaint_lib import holes
 from inpaint_lib.holes import boxes_mask, crop_and_cover, random_box, random_hole, strokes_mask
@@ -89,6 +89,25 @@ def test_strokes_are_as_wide_as_asked(width):
 
 def test_strokes_have_the_shape_of_the_picture():
     assert strokes_mask((60, 90), rng(), strokes=2).shape == (60, 90)
+
+
+@pytest.mark.parametrize("longest", [4, 12, 1000])
+def test_boxes_alone_are_rectangles_no_longer_than_asked(longest):
+    lengths = []
+    for seed in range(60):
+        labels, count = label(random_hole((64, 64), rng(seed), "boxes", longest))
+        if count == 2:  # not one over the other
+            for rows, columns in find_objects(labels):
+                assert labels[rows, columns].all()
+                lengths += [rows.stop - rows.start, columns.stop - columns.start]
+    assert 0.7 * min(longest, 48) <= max(lengths) <= min(longest, 48)
+
+
+def test_strokes_alone_are_never_a_box():
+    holes = [random_hole((64, 64), rng(seed), "strokes") for seed in range(30)]
+    assert not any(
+        hole[rows, columns].all() for hole in holes for rows, columns in find_objects(hole * 1)
+    )
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

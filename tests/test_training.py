@@ -88,6 +88,15 @@ def test_the_psnr_term_is_the_share_of_50_db_that_is_missing():
     assert perfect.item() == pytest.approx(0, abs=1e-5)
 
 
+@pytest.mark.parametrize(("weight", "expected"), [(0.0, "l1"), (1.0, "1 - ssim"), (0.5, "both")])
+def test_the_weight_of_ssim_moves_the_loss_from_one_term_to_the_other(weight, expected):
+    occluded, original, mask = a_batch()
+    pred = torch.rand(original.shape, generator=torch.Generator().manual_seed(1))
+    loss, l1, similarity = completion_loss(pred, (occluded, original, mask), ssim_weight=weight)
+    values = {"l1": l1, "1 - ssim": 1 - similarity, "both": (l1 + 1 - similarity) / 2}
+    assert loss.item() == pytest.approx(values[expected].item())
+
+
 @pytest.mark.parametrize("hole_term", ["l1", "l1-per-hole", "psnr"])
 def test_a_batch_without_any_hole_has_a_finite_loss(hole_term):
     _, original, mask = a_batch()
