@@ -5,8 +5,10 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from PIL import Image as PILImage
 
 if TYPE_CHECKING:
     from IPython.display import Image
@@ -57,6 +59,11 @@ def show(figure: Figure, alt: str, dpi: int = 100) -> "Image":
     """The figure for a notebook, as a PNG on white with `alt` as its alternative text."""
     from IPython.display import Image
 
+    figure.set_dpi(dpi)
+    figure.set_facecolor("white")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
     png = BytesIO()
-    figure.savefig(png, format="png", dpi=dpi, facecolor="white")
+    # Without the fourth channel, which is opaque everywhere, a chapter is a tenth smaller.
+    PILImage.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(png, "PNG")
     return Image(data=png.getvalue(), alt=alt)

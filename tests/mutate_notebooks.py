@@ -109,8 +109,8 @@ MUTATIONS = [
     Mutation(
         "loss weights swapped",
         "training",
-        "0.8 * term + 0.2 * (1 - similarity)",
-        "0.2 * term + 0.8 * (1 - similarity)",
+        "(1 - ssim_weight) * term + ssim_weight * (1 - similarity)",
+        "ssim_weight * term + (1 - ssim_weight) * (1 - similarity)",
         (SSIM,),
     ),
     Mutation(

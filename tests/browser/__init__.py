@@ -1,0 +1,1 @@
+"""Widgets in JupyterLab, driven by a headless Chromium."""
