@@ -47,8 +47,8 @@ def to_tensor(picture: Image.Image | np.ndarray) -> Tensor:
 
 
 def to_pixels(image: Tensor) -> np.ndarray:
-    """(1, 3, H, W) in [0, 1] -> (H, W, 3) uint8."""
-    return (image[0].permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy()
+    """(1, 3, H, W) -> (H, W, 3) uint8; 0 to 1 become 0 to 255, and what is beyond is cut off."""
+    return (image[0].permute(1, 2, 0) * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
 
 
 def complete(

@@ -5,7 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def gaussian_window(window_size: int, sigma: float, channel: int) -> Tensor:
+def gaussian_window(
+    window_size: int, sigma: float, channel: int, *, dtype: torch.dtype = torch.float32
+) -> Tensor:
     """A Gaussian weighting for each channel: (channel, 1, window_size, window_size).
 
     Each channel sums to 1. `sigma` in pixels.
@@ -13,7 +15,7 @@ def gaussian_window(window_size: int, sigma: float, channel: int) -> Tensor:
     x = torch.arange(window_size, dtype=torch.float64) - (window_size - 1) / 2
     g = torch.exp(-(x**2) / (2 * sigma**2))
     g = g / g.sum()
-    return torch.outer(g, g).float().expand(channel, 1, -1, -1).contiguous()
+    return torch.outer(g, g).to(dtype).expand(channel, 1, -1, -1).contiguous()
 
 
 def ssim_map(
@@ -52,7 +54,7 @@ def ssim_map(
         x, y = img1.to(dtype), img2.to(dtype)
         # Depthwise: five moments of each channel in one call, far faster than a channel a call.
         moments = torch.cat([x, y, x * x, y * y, x * y], dim=1)
-        window = gaussian_window(window_size, sigma, moments.shape[1]).to(x)
+        window = gaussian_window(window_size, sigma, moments.shape[1], dtype=dtype).to(x)
         moments = F.conv2d(moments, window, padding=window_size // 2, groups=moments.shape[1])
         mu_x, mu_y, xx, yy, xy = moments.chunk(5, dim=1)
         cov = xy - mu_x * mu_y

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from zlib import crc32
 
+import filelock
 import numpy as np
 from PIL import Image
 
@@ -25,6 +26,7 @@ BUCKETS: dict[str, tuple[int, int] | None] = {
     "large": (48, 64),
     "strokes": None,  # four brush strokes, 3 to 8 pixels wide
 }
+VERSION = "2"  # stands in each manifest; raise it whenever `prepare` makes other pairs than before
 Split = Literal["train", "val", "test"]
 
 # The split by photograph, in one place. Nothing of val or test is ever trained on; what is
@@ -281,6 +283,7 @@ def write_pairs(pairs: Iterator[Pair], folder: Path, seed: int) -> int:
                 "hole": "; ".join(" ".join(map(str, box)) for box in pair.boxes) or "strokes",
                 "bucket": pair.bucket,
                 "seed": seed,
+                "version": VERSION,
             }
             for name, pair in made.items()
         ],
@@ -331,6 +334,7 @@ def prepare(
         seed: Of the crops, the holes, and the split of `photos`.
     """
     made: dict[str, int] = {}
+    out = None if out is None else Path(out)
     if flowers102 and photos is not None:
         raise ValueError("photos and flowers102: choose one of them")
     if flowers102:
@@ -363,10 +367,13 @@ def prepare(
 
 
 def ensure_prepared() -> None:
-    """`prepare()`, unless it has been done."""
+    """`prepare()`, unless this version of it has been at work; one process at a time."""
     folders = [default_path("dataset", *world, "test") for world in ((), ("bricks",))]
-    if not all((folder / "manifest.csv").is_file() for folder in folders):
-        prepare()
+    # Chapters and tests that start together would otherwise write the same files.
+    with filelock.FileLock(default_path("dataset", ".lock")):
+        manifests = [read_manifest(folder / "manifest.csv") for folder in folders]
+        if not all(rows and rows[0].get("version") == VERSION for rows in manifests):
+            prepare()
 
 
 def _download_flowers() -> Path:

@@ -32,16 +32,15 @@ PRESET: dict[str, Any] = {
 def preset(data: Path, save_dir: Path, **changes: Any) -> TrainConfig:
     """The preset for a folder with the `train` and `val` pairs that `prepare` makes."""
     train, val = data / "train", data / "val"
-    return TrainConfig(
-        occluded_dir=train / "occluded_images",
-        original_dir=train / "original_images",
-        mask_dir=train / "masks",
-        val_occluded_dir=val / "occluded_images",
-        val_original_dir=val / "original_images",
-        val_mask_dir=val / "masks",
-        save_dir=save_dir,
-        **PRESET | changes,
-    )
+    folders = {
+        "occluded_dir": train / "occluded_images",
+        "original_dir": train / "original_images",
+        "mask_dir": train / "masks",
+        "val_occluded_dir": val / "occluded_images",
+        "val_original_dir": val / "original_images",
+        "val_mask_dir": val / "masks",
+    }
+    return TrainConfig(save_dir=save_dir, **folders | PRESET | changes)
 
 
 EPOCHS: dict[World, int] = {"photographs": 60, "bricks": 20}

@@ -434,15 +434,21 @@ def test_without_a_network_flowers102_says_what_else_to_do(tmp_path, monkeypatch
 # Once only
 
 
-def test_what_is_prepared_already_is_not_made_again(monkeypatch, tmp_path):
+def test_what_this_version_has_prepared_is_not_made_again(monkeypatch, tmp_path):
     calls = []
     monkeypatch.setattr(photographs, "default_path", lambda *parts: tmp_path.joinpath(*parts))
     monkeypatch.setattr(photographs, "prepare", lambda: calls.append(1))
-    photographs.ensure_prepared()
-    assert len(calls) == 1
-    for world in ((), ("bricks",)):
-        folder = tmp_path.joinpath("dataset", *world, "test")
+    manifests = [tmp_path / "dataset" / "test", tmp_path / "dataset" / "bricks" / "test"]
+    for folder in manifests:
         folder.mkdir(parents=True)
-        (folder / "manifest.csv").write_text("name\n")
     photographs.ensure_prepared()
-    assert len(calls) == 1
+    assert len(calls) == 1  # nothing there
+    for folder in manifests:
+        (folder / "manifest.csv").write_text("name,seed\na.png,0\n")
+    photographs.ensure_prepared()
+    assert len(calls) == 2  # made before there were versions
+    for folder in manifests:
+        text = f"name,version\na.png,{photographs.VERSION}\n"
+        (folder / "manifest.csv").write_text(text)
+    photographs.ensure_prepared()
+    assert len(calls) == 2

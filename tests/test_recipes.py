@@ -24,6 +24,8 @@ def test_the_preset_names_the_pairs_of_a_prepared_folder(tmp_path):
     assert config.val_original_dir == tmp_path / "val" / "original_images"
     assert (config.epochs, config.lr, config.save_dir) == (7, 0.5, tmp_path / "run")
     assert PixelRNN(**config.model_options()).config["prefill"] == "thin-plate"
+    without = preset(tmp_path, tmp_path / "run", val_occluded_dir=None, mask_dir=tmp_path)
+    assert (without.val_occluded_dir, without.mask_dir) == (None, tmp_path)
 
 
 @pytest.mark.parametrize("world", ["photographs", "bricks"])
