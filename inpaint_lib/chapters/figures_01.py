@@ -1,6 +1,7 @@
 """Figures of chapter 1: pairs, masks, holes, splits, and what there is to beat."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -77,7 +78,7 @@ def recall_by_brightness(sums: np.ndarray, recalls: Mapping[str, np.ndarray]) ->
     for (name, recall), colour, marker in zip(recalls.items(), SERIES, MARKERS, strict=False):
         ax.plot(sums, recall, color=colour, marker=marker, markersize=4, label=name)
     ax.axvline(7.65, color=GREY, linestyle="--", linewidth=1)
-    ax.text(8.0, 0.06, "threshold 0.03 = 7.65 / 255", color=GREY, fontsize=9)
+    ax.text(8.0, 0.06, "threshold 0.03 · 255 = 7.65", color=GREY, fontsize=9)
     ax.set(
         title="Does the mask rule find a hidden pixel?",
         xlabel="R + G + B of the hidden pixel (each 0 to 255)",
@@ -100,11 +101,15 @@ def trade_off(
         curves.items(), SERIES, MARKERS, strict=False
     ):
         ax.plot(recall, precision, color=colour, marker=marker, label=name)
-    recall, precision = list(curves.values())[-1]
-    for x, y, threshold in zip(recall, precision, thresholds, strict=True):
-        ax.annotate(f"{threshold}", (x, y), xytext=(6, -12), textcoords="offset points", fontsize=8)
+    for i, threshold in enumerate(thresholds):  # a dotted line joins the points of one threshold
+        xs, ys = ([curve[k][i] for curve in curves.values()] for k in (0, 1))
+        ax.plot(xs, ys, color=GREY, linestyle=":", linewidth=1, zorder=0)
+        where: Any = {"xytext": (0, -14), "textcoords": "offset points", "ha": "center"}
+        ax.annotate(f"{threshold}", (xs[-1], ys[-1]), fontsize=10, color=BLACK, **where)
     ax.set(
-        title="The mask rule on JPEG files, by threshold",
+        title="The mask rule on JPEG files (0.03 to 0.6: thresholds)",
+        xlim=(0.69, 1.02),
+        ylim=(0.54, 1.02),
         xlabel="recall: share of the hole that is found",
         ylabel="precision: share of\nwhat is found that is hole",
     )
@@ -133,23 +138,25 @@ def hole_areas(shares: Mapping[str, np.ndarray]) -> Figure:
 
 
 def hole_positions(shares: Mapping[str, np.ndarray]) -> Figure:
-    """Maps (H, W) of how often (0 to 1) each pixel is hidden, on one scale of grey."""
-    figure = Figure(figsize=(2.1 * len(shares) + 0.9, 2.6), layout="constrained")
+    """Maps (H, W) of how often (0 to 1) each pixel is hidden, each with its own scale."""
+    figure = Figure(figsize=(1.9 * len(shares) + 0.4, 2.9), layout="constrained")
     axes = figure.subplots(1, len(shares), squeeze=False)[0]
-    top = max(share.max() for share in shares.values())
     for ax, (name, share) in zip(axes, shares.items(), strict=True):
-        image = ax.imshow(share, cmap="cividis", vmin=0, vmax=top, interpolation="none")
-        ax.set(title=name, xticks=[0, 127], yticks=[0, 127], xlabel="x, pixels")
+        image = ax.imshow(share, cmap="cividis", vmin=0, interpolation="none")
+        ax.set(title=name, xticks=[0, 127], yticks=[0, 127])
+        bar = figure.colorbar(image, ax=ax, orientation="horizontal", shrink=0.9, pad=0.02)
+        bar.locator = MaxNLocator(3)
+        bar.ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes[0].set_ylabel("y, pixels")
-    bar = figure.colorbar(image, ax=axes, label="hidden in this share of pairs", shrink=0.9)
-    bar.ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    label = "colour: hidden in this share of the pairs; each map has its own scale"
+    figure.supxlabel(label, size=10)
     return figure
 
 
 def memory_curve(
     counts: Sequence[int], each: np.ndarray, references: Mapping[str, float]
 ) -> Figure:
-    """Hole PSNR in dB of a look-up, by how many crops of the same photograph it may look at.
+    """Hole PSNR in dB of a memoriser, by how many crops of the same photograph it may look at.
 
     each: (queries, counts); references: the mean of other methods on the same holes.
     """
@@ -157,14 +164,14 @@ def memory_curve(
     ax = figure.subplots()
     x = np.arange(len(counts))
     ax.plot(x, each.T, color=GREY, alpha=0.25, linewidth=0.8)
-    ax.plot([], [], color=GREY, alpha=0.6, linewidth=0.8, label="look-up, one hole")
-    ax.plot(x, each.mean(0), color=VERMILION, marker="o", linewidth=2.5, label="look-up, mean")
+    ax.plot([], [], color=GREY, alpha=0.6, linewidth=0.8, label="memoriser, one hole")
+    ax.plot(x, each.mean(0), color=VERMILION, marker="o", linewidth=2.5, label="memoriser, mean")
     for (name, value), colour, dash in zip(references.items(), SERIES, ("--", "-."), strict=False):
         ax.axhline(value, color=colour, linestyle=dash, label=f"{name}, mean")
     labels = ["none: split\nby photograph", *map(str, counts[1:])]
     ax.set_xticks(x, labels)
     ax.set(
-        title="What a look-up scores when it has seen the photograph",
+        title="What a memoriser scores when it has seen the photograph",
         xlabel="crops of the same photograph among those it may copy from",
         ylabel="hole PSNR, dB",
     )
@@ -210,18 +217,18 @@ def methods_by_bucket(means: Mapping[str, Mapping[str, Mapping[str, float]]]) ->
 
     means[bucket][method]: by photograph, and under "mean" over all pictures.
     """
-    figure = Figure(figsize=(9.8, 3.7), layout="constrained")
-    axes = figure.subplots(1, len(means), sharey=True, squeeze=False)[0]
+    figure = Figure(figsize=(9.8, 4.0), layout="constrained")
+    axes = figure.subplots(1, len(means), sharex=True, sharey=True, squeeze=False)[0]
     for ax, (bucket, by_method) in zip(axes, means.items(), strict=True):
         top = max(values["mean"] for values in by_method.values())
         for y, values in enumerate(by_method.values()):
             best = values["mean"] == top
             photographs = [name for name in values if name != "mean"]
-            for name, marker, colour in zip(photographs, "^sv", SERIES, strict=False):
-                ax.plot(values[name], y, marker, color=colour, markersize=5, alpha=0.75, label=name)
-            ax.plot(
-                [values["mean"]] * 2, [y - 0.3, y + 0.3], color=BLACK, linewidth=3, label="mean"
-            )
+            bar = [values["mean"]] * 2, [y - 0.4, y + 0.4]
+            ax.plot(*bar, color=BLACK, linewidth=2.5, alpha=0.6, label="mean")
+            for k, (name, marker) in enumerate(zip(photographs, "^sv", strict=False)):
+                height = y + 0.26 * (k - 1)  # one above another, so that none hides another
+                ax.plot(values[name], height, marker, color=SERIES[k], markersize=5, label=name)
             weight = "bold" if best else "normal"
             ax.annotate(
                 f"{values['mean']:.1f}",

@@ -196,8 +196,8 @@ def gates(
             ax.spines[:].set_color("0.75")
             if y == 0:
                 ax.set_title(title, fontsize=11)
-                if x >= across - 2:
-                    label = ("gate: dark is closed", "feature and product")[x - across + 2]
+                if x >= across - 3:
+                    label = ("feature", "gate: dark is closed", "product")[x - across + 3]
                     bar = figure.add_subplot(grid[down, x])
                     figure.colorbar(image, cax=bar, orientation="horizontal", label=label)
             if x == 0:
@@ -231,7 +231,7 @@ def carried(steps: Sequence[Mapping[str, np.ndarray]], channels: Sequence[int]) 
                 if row == 0:
                     ax.set_title(f"step {n + 1}", fontsize=10)
             line[0].set_ylabel(name, fontsize=10)
-            part.colorbar(image, ax=list(line), shrink=0.8, aspect=14)
+            part.colorbar(image, ax=list(line), shrink=0.8, aspect=14, label="value")
     return figure
 
 
@@ -273,21 +273,23 @@ def receptive_fields(picture: np.ndarray, widths: Mapping[str, int], reach: np.n
     """What one pixel sees, stage by stage, over a picture with a hole; and how strongly.
 
     picture (H, W, 3); widths in pixels by stage; reach (S, S), the summed size of the gradient
-    of the centre's prediction, zero outside of the receptive field.
+    of the centre's prediction, zero outside of the receptive field. Both panels show S x S pixels.
     """
     figure = Figure(figsize=(9, 4.3), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    centre = picture.shape[0] // 2
-    left.imshow(picture, interpolation="none")
+    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+    half, middle = reach.shape[0] // 2 + 0.5, picture.shape[0] // 2
+    around = slice(middle - int(half), middle + int(half) + 1)
+    span = (-half, half, half, -half)
+    left.imshow(picture[around, around], extent=span, interpolation="none")
     for n, width in enumerate(widths.values()):
         last = n == len(widths) - 1
-        _frame(left, centre, width, edgecolor=ORANGE if last else "white", lw=2 if last else 0.9)
-    left.plot([centre], [centre], ".", color=ORANGE, ms=5)
-    x, y = centre + list(widths.values())[-1] / 2, centre - list(widths.values())[-1] / 2
+        _frame(left, 0, width, edgecolor=ORANGE if last else "white", lw=2 if last else 0.9)
+    left.plot([0], [0], ".", color=ORANGE, ms=5)
+    edge = list(widths.values())[-1] / 2
     left.annotate(
-        "what the pixel in\nthe middle sees",
-        (x, y),
-        (centre + 20, 20),
+        "what the pixel in the middle sees",
+        (0, edge),
+        (0, half - 4.5),
         color="black",
         fontsize=9,
         ha="center",
@@ -295,52 +297,75 @@ def receptive_fields(picture: np.ndarray, widths: Mapping[str, int], reach: np.n
         arrowprops={"arrowstyle": "-", "color": ORANGE, "lw": 1.5},
     )
     steps = ", ".join(map(str, widths.values()))
-    left.set(title="Receptive field after each stage", xlabel=f"{steps} px wide")
-    half = reach.shape[0] // 2 + 0.5
+    left.set(title=f"Receptive field: {steps} px", xlabel="px from the pixel", ylabel="px")
     image = right.imshow(
         np.where(reach > 0, reach, np.nan),
         norm=LogNorm(),
         cmap="cividis",
-        extent=(-half, half, half, -half),
+        extent=span,
         interpolation="none",
     )
-    right.set(title="Influence on the prediction", xlabel="px from the pixel", ylabel="px")
+    right.set(title="Influence on the prediction", xlabel="px from the pixel")
     figure.colorbar(image, ax=right, label="size of the gradient, log scale", shrink=0.85)
-    left.set(xticks=[], yticks=[])
     return figure
 
 
-def blind_centre(rows: Sequence[Sequence[np.ndarray]], blind: int, titles: Sequence[str]) -> Figure:
-    """Pictures (H, W, 3) in rows; a frame `blind` pixels wide marks the middle of each."""
-    side = 9 / len(rows[0])
-    figure = Figure(figsize=(9, side * len(rows) + 0.3), layout="constrained")
-    axes = figure.subplots(len(rows), len(rows[0]), squeeze=False)
-    for line, row in zip(axes, rows, strict=True):
-        for ax, picture in zip(line, row, strict=True):
+def blind_centre(
+    pictures: Mapping[str, np.ndarray], differences: Mapping[str, np.ndarray], blind: int
+) -> Figure:
+    """Pictures (H, W, 3), then differences (H, W) by their size on a log scale, zeros white.
+
+    A frame `blind` pixels wide marks the middle of each.
+    """
+    panels = {**pictures, **differences}
+    across = len(panels)
+    figure = Figure(figsize=(9.4, 9 / across + 0.3), layout="constrained")
+    axes = figure.subplots(1, across)
+    for ax, (title, picture) in zip(axes, panels.items(), strict=True):
+        if title in pictures:
             ax.imshow(picture, interpolation="none")
-            _frame(ax, picture.shape[0] / 2 - 0.5, blind, edgecolor=ORANGE, lw=2)
-            ax.set(xticks=[], yticks=[])
-            ax.spines[:].set_visible(False)
-    for ax, title in zip(axes[0], titles, strict=True):
+        else:
+            seen = np.where(picture > 0, picture, np.nan)
+            norm = LogNorm(1e-9, 1)
+            image = ax.imshow(seen, norm=norm, cmap="cividis", interpolation="none")
+        _frame(ax, picture.shape[0] / 2 - 0.5, blind, edgecolor=ORANGE, lw=2)
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
         ax.set_title(title, fontsize=11)
+    figure.colorbar(image, ax=axes[-1], shrink=0.85, label="difference, log scale")
     return figure
 
 
 def patches(picture: np.ndarray, parts: np.ndarray) -> Figure:
-    """A picture (H, W, 3) and what pixel_unshuffle makes of it: parts (r * r, H / r, W / r, 3)."""
+    """A picture (H, W, 3), what pixel_unshuffle makes of it, and how the first and last differ.
+
+    parts (r * r, H / r, W / r, 3): a small picture for each row and column within a patch.
+    """
     r = round(len(parts) ** 0.5)
-    figure = Figure(figsize=(9, 4.1), layout="constrained")
-    left, right = figure.subfigures(1, 2, wspace=0.05, squeeze=False)[0]
+    figure = Figure(figsize=(9.6, 3.5), layout="constrained")
+    widths = [1.0, 1.08, 1.08]
+    parts_of = figure.subfigures(1, 3, squeeze=False, wspace=0.03, width_ratios=widths)
+    left, middle, right = parts_of[0]
     ax = left.subplots()
     ax.imshow(picture, interpolation="none")
-    ax.set(xticks=[], yticks=[])
     left.suptitle(f"{picture.shape[0]} x {picture.shape[1]} pixels", fontsize=11)
-    for n, (ax, part) in enumerate(zip(right.subplots(r, r).flat, parts, strict=True)):
-        ax.imshow(part, interpolation="none")
-        ax.set(xticks=[], yticks=[])
-        ax.set_title(f"row {n // r}, column {n % r}", fontsize=7, pad=2)
+    grid = middle.subplots(r, r, gridspec_kw={"wspace": 0.02, "hspace": 0.02})
+    for n, (small, part) in enumerate(zip(grid.flat, parts, strict=True)):
+        small.imshow(part, interpolation="none")
+        small.set(xticks=[], yticks=[])
+        if n < r:
+            small.set_title(f"column {n}", fontsize=9)
+        if n % r == 0:
+            small.set_ylabel(f"row {n // r}", fontsize=9)
     size = f"{parts.shape[1]} x {parts.shape[2]}"
-    right.suptitle(f"the same pixels: {r * r} pictures of {size}", fontsize=11)
+    middle.suptitle(f"the same pixels: {r * r} of {size}", fontsize=11)
+    change = (parts[0] - parts[-1]).mean(axis=2)  # (H / r, W / r), of values 0 to 1
+    last = right.subplots()
+    image = last.imshow(change, cmap=SIGNED, vmin=-0.4, vmax=0.4, interpolation="none")
+    right.colorbar(image, ax=last, orientation="horizontal", shrink=0.8, label="brightness")
+    right.suptitle("the first less the last", fontsize=11)
+    ax.set(xticks=[], yticks=[])
+    last.set(xticks=[], yticks=[])
     return figure
 
 
