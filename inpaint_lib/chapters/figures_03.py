@@ -16,14 +16,14 @@ PURPLE = "#CC79A7"  # the fourth of Okabe & Ito (2008)
 MARKERS = {BLUE: "o", ORANGE: "s", GREEN: "^", PURPLE: "D"}
 
 
-def _picture(ax: Axes, picture: Tensor, title: str = "") -> None:
+def show_picture(ax: Axes, picture: Tensor, title: str = "") -> None:
     """picture (1, 1 or 3, H, W) in [0, 1]."""
     values = picture[0].permute(1, 2, 0).clamp(0, 1).expand(-1, -1, 3).numpy()
     ax.imshow(values, interpolation="none")
     _bare(ax, title)
 
 
-def _map(
+def show_map(
     ax: Axes, values: Tensor, title: str = "", cmap: str = "viridis", high: float = 1.0
 ) -> AxesImage:
     """values (1, C, H, W), averaged over the channels, shown from 0 to `high`."""
@@ -44,18 +44,17 @@ def _bare(ax: Axes, title: str) -> None:
 def difference_and_ssim(
     original: Tensor, rows: Mapping[str, tuple[Tensor, Tensor]], high: float = 0.3
 ) -> Figure:
-    """The original; for each named (picture, SSIM map): picture, absolute difference, SSIM map."""
+    """For each named (picture, SSIM map): original, picture, absolute difference, SSIM map."""
     figure = Figure(figsize=(9.2, 2.45 * len(rows)), layout="constrained")
-    grid = figure.add_gridspec(len(rows), 4)
-    _picture(figure.add_subplot(grid[:, 0]), original, "original")
-    axes = np.array([[figure.add_subplot(grid[i, j]) for j in (1, 2, 3)] for i in range(len(rows))])
+    axes = figure.subplots(len(rows), 4, squeeze=False)
     for line, (name, (picture, similarity)) in zip(axes, rows.items(), strict=True):
-        _picture(line[0], picture, name)
+        show_picture(line[0], original, "original")
+        show_picture(line[1], picture, name)
         error = (picture - original).abs()
-        difference = _map(line[1], error, "absolute difference", "magma", high)
-        ssim = _map(line[2], similarity, "SSIM, window by window")
-    figure.colorbar(difference, ax=axes[:, 1], location="bottom", extend="max", shrink=0.9)
-    figure.colorbar(ssim, ax=axes[:, 2], location="bottom", extend="min", shrink=0.9)
+        difference = show_map(line[2], error, "absolute difference", "magma", high)
+        ssim = show_map(line[3], similarity, "SSIM, window by window")
+    figure.colorbar(difference, ax=axes[:, 2], location="bottom", extend="max", shrink=0.9)
+    figure.colorbar(ssim, ax=axes[:, 3], location="bottom", extend="min", shrink=0.9)
     return figure
 
 
@@ -68,13 +67,14 @@ def three_factors(
     """Original, changed picture and four maps; `bands` are columns (from, to) with their names."""
     figure = Figure(figsize=(9, 5.8), layout="constrained")
     axes = figure.subplots(2, 3)
-    _picture(axes[0, 0], original, "original x")
-    _picture(axes[0, 1], changed, "changed y")
+    show_picture(axes[0, 0], original, "original x")
+    show_picture(axes[0, 1], changed, "changed y")
     for ax, (name, values) in zip(axes.flat[2:], maps.items(), strict=True):
-        image = _map(ax, values, name)
+        image = show_map(ax, values, name)
     for ax in axes.flat[1:]:
         for start, _ in list(bands.values())[1:]:
-            ax.axvline(start - 0.5, color="white", linewidth=1.2, linestyle="--")
+            for colour, style in (("white", "-"), ("black", (0, (3, 3)))):  # on any ground
+                ax.axvline(start - 0.5, color=colour, linewidth=1.2, linestyle=style)
     for name, (start, stop) in bands.items():
         axes[0, 1].text(
             (start + stop) / 2 - 0.5,
@@ -130,8 +130,8 @@ def same_l1(distorted: Mapping[str, tuple[Tensor, Tensor, float, float]]) -> Fig
     for (left, right), (name, (picture, values, ssim, psnr)) in zip(
         pairs, distorted.items(), strict=True
     ):
-        _picture(left, picture, name)
-        image = _map(right, values, f"SSIM {ssim:.2f}, PSNR {psnr:.1f} dB")
+        show_picture(left, picture, name)
+        image = show_map(right, values, f"SSIM {ssim:.2f}, PSNR {psnr:.1f} dB")
     figure.colorbar(
         image, ax=axes, location="bottom", extend="min", shrink=0.4, aspect=35, label="SSIM"
     )
@@ -145,8 +145,8 @@ def self_similarity(
     figure = Figure(figsize=(9.2, 4.5), layout="constrained")
     axes = figure.subplots(2, len(pictures))
     for top, bottom, picture, values, title in zip(*axes, pictures, maps, titles, strict=True):
-        _picture(top, picture, title)
-        image = _map(bottom, values, f"mean SSIM with itself {values.mean():.2f}")
+        show_picture(top, picture, title)
+        image = show_map(bottom, values, f"mean SSIM with itself {values.mean():.2f}")
     figure.colorbar(image, ax=axes, location="right", shrink=0.6, label="SSIM with itself")
     return figure
 
@@ -281,9 +281,9 @@ def one_answer_for_many(rows: Mapping[str, tuple[Tensor, Mapping[str, Tensor]]])
     axes = figure.subplots(len(rows), across)
     for line, (scene, (contents, predictions)) in zip(axes, rows.items(), strict=True):
         for ax, i in zip(line, (0, len(contents) // 2, len(contents) - 1), strict=False):
-            _picture(ax, contents[i : i + 1])
+            show_picture(ax, contents[i : i + 1])
         for ax, prediction in zip(line[3:], predictions.values(), strict=True):
-            _picture(ax, prediction)
+            show_picture(ax, prediction)
         line[0].set_ylabel(scene, fontsize=10)
     axes[0, 1].set_title("what may lie in the hole", fontsize=10)
     for ax, name in zip(axes[0, 3:], names, strict=True):
