@@ -1,11 +1,13 @@
 """Figures of chapter 4, training. Each takes data and returns a matplotlib Figure."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
+from scipy import ndimage
 
 from inpaint_lib.figures import BLUE, GREEN, ORANGE, sample_grid
 
@@ -29,7 +31,10 @@ def _finish(ax: Axes, legend: bool = True) -> None:
 def around_holes(
     rows: Mapping[str, Sequence[np.ndarray]], holes: Mapping[str, np.ndarray], side: int = 88
 ) -> Figure:
-    """Rows of pictures (H, W, 3), each cut to a square of `side` pixels around its hole (H, W)."""
+    """Rows of pictures (H, W, 3), each cut to a square of `side` pixels around its hole (H, W).
+
+    A thin line runs around the hole, 3 pixels outside of it, in all rows but the first and last.
+    """
     cuts = []
     for hole in holes.values():
         cut = []
@@ -43,7 +48,13 @@ def around_holes(
         name: [picture[cut] for picture, cut in zip(pictures, cuts, strict=True)]
         for name, pictures in rows.items()
     }
-    return sample_grid(shown, list(holes))
+    figure = sample_grid(shown, list(holes))
+    across = len(holes)
+    for column, (hole, window) in enumerate(zip(holes.values(), cuts, strict=True)):
+        around = ndimage.binary_dilation(hole, np.ones((7, 7)))[window]
+        for ax in figure.axes[across + column : -across : across]:  # without the first, last row
+            ax.contour(around, levels=[0.5], colors=[ORANGE], linewidths=0.7)
+    return figure
 
 
 def overfitting(seen: Sequence[float], unseen: Mapping[int, float]) -> Figure:
@@ -57,27 +68,38 @@ def overfitting(seen: Sequence[float], unseen: Mapping[int, float]) -> Figure:
         xlabel="step",
         ylabel="loss (logarithmic)",
         yscale="log",
+        yticks=(0.002, 0.005, 0.01, 0.02, 0.05),
     )
+    ax.yaxis.set_major_formatter(ScalarFormatter())
+    ax.yaxis.set_minor_formatter(NullFormatter())
     _finish(ax)
     return figure
 
 
 def run_curves(
-    log: Sequence[Mapping[str, float]], rates: Sequence[float], telea: float, start: float
+    log: Sequence[Mapping[str, float]],
+    rates: Sequence[float],
+    before: Mapping[str, float],
+    telea: float,
 ) -> Figure:
     """Losses by epoch, validation PSNR by epoch with two lines to beat (dB), rate by step.
 
-    log: a mapping for each epoch, with the columns of `training_log.txt` as keys.
+    log: a mapping for each epoch, with the columns of `training_log.txt` as keys; before: the
+    validation columns of the untrained network, drawn as epoch 0.
     """
     epochs = [entry["epoch"] for entry in log]
+    validated = [{"epoch": 0, **before}, *log]
+    val_epochs = [entry["epoch"] for entry in validated]
+    val_losses = [entry["val total loss"] for entry in validated]
+    val_decibels = [entry["val hole PSNR [dB]"] for entry in validated]
     figure = Figure(figsize=(10, 3.4), layout="constrained")
     losses, decibels, rate = figure.subplots(1, 3)
     losses.plot(epochs, [e["total loss"] for e in log], "o-", color=BLUE, label="training")
-    losses.plot(epochs, [e["val total loss"] for e in log], "s-", color=ORANGE, label="validation")
-    losses.set(title="Loss", xlabel="epoch", ylabel="mean over the epoch")
-    decibels.plot(epochs, [e["val hole PSNR [dB]"] for e in log], "o-", color=GREEN, label="ours")
+    losses.plot(val_epochs, val_losses, "s-", color=ORANGE, label="validation")
+    losses.set(title="Loss (hole term: psnr)", xlabel="epoch", ylabel="mean over the epoch")
+    decibels.plot(val_epochs, val_decibels, "o-", color=GREEN, label="ours")
     decibels.axhline(telea, color=GREY, linestyle="--", label="Telea")
-    decibels.axhline(start, color=GREY, linestyle=":", label="the fill it starts from")
+    decibels.axhline(val_decibels[0], color=GREY, linestyle=":", label="the fill it starts from")
     decibels.set(title="Validation: PSNR in the hole", xlabel="epoch", ylabel="dB, mean")
     rate.plot(range(1, len(rates) + 1), rates, color=PURPLE)
     rate.set(title="Learning rate", xlabel="step", ylabel="Adam's lr")
@@ -110,6 +132,9 @@ def ladder(
 ) -> Figure:
     """Hole PSNR of each row in each bucket, and what a picture costs it.
 
+    Marks of small holes are a little above their row and those of strokes below, not to cover
+    one another.
+
     Rows of `ladder.tsv`: fills without a network, the rungs, and runs beside the ladder.
     """
     rows = [*fills, *rungs, *beside]
@@ -119,12 +144,17 @@ def ladder(
     decibels, cost = figure.subplots(1, 2, width_ratios=(2.2, 1), sharey=True)
     for bucket, (colour, marker) in BUCKET_STYLE.items():
         values = [float(row[bucket]) for row in rows]
-        decibels.plot(values, places, marker, color=colour, label=bucket)
-        decibels.plot(values[first:last], places[first:last], color=colour, linewidth=0.9)
+        heights = [place + {"small": -0.15, "strokes": 0.15}.get(bucket, 0) for place in places]
+        decibels.plot(values, heights, marker, color=colour, label=bucket)
+        decibels.plot(values[first:last], heights[first:last], color=colour, linewidth=0.9)
     means = [np.mean([float(row[b]) for b in BUCKET_STYLE]) for row in rows]
     decibels.plot(means, places, "|", color="black", markersize=16, mew=2, label="mean of the four")
     decibels.set(title="PSNR in the hole, unseen bricks", xlabel="dB, mean over pictures")
-    decibels.set_yticks(places, [row["rung"] for row in rows])
+    names = [f"{row['rung']}, no network".replace(" fill", "") for row in fills]
+    names += [("+ " if i else "") + row["rung"] for i, row in enumerate(rungs)]
+    beside_names = {"no-group": "psnr without group", "seed-1": "psnr, another seed"}
+    names += [beside_names.get(row["rung"], row["rung"]) for row in beside]
+    decibels.set_yticks(places, names)
     decibels.invert_yaxis()
     per_picture = [float(row["step_ms"]) / 8 for row in rows[first:]]  # batches of 8
     cost.barh(places[first:], per_picture, color=BLUE)
@@ -145,7 +175,7 @@ def active_share(shares: Mapping[str, Sequence[float]]) -> Figure:
     """The share of the last ReLUs that are on, in percent, by step, for each named network."""
     figure = Figure(figsize=(7, 3.2), layout="constrained")
     ax = figure.subplots()
-    for (name, values), colour in zip(shares.items(), (ORANGE, BLUE), strict=False):
+    for (name, values), colour in zip(shares.items(), (ORANGE, BLUE, GREEN), strict=False):
         ax.plot(range(1, len(values) + 1), [100 * v for v in values], color=colour, label=name)
     ax.set(
         title="How many of the last ReLUs are on",
@@ -156,3 +186,21 @@ def active_share(shares: Mapping[str, Sequence[float]]) -> Figure:
     )
     _finish(ax)
     return figure
+
+
+def search_table(rows: Sequence[Mapping[str, str]]) -> str:
+    """Runs of `search.tsv` in words: what differs in loss, input, last norm and learning rate."""
+    losses = {"rel": "relative to fill", "logmse": "log of squares", "logl1": "log of L1"}
+    inputs = {"half": "minus one half", "std": "standardized"}
+    lines = ["run               loss              input           norm  rate   L1 left  mean dB"]
+    for row in rows:
+        words = row["settings"].split()
+        given = dict(pairwise(words))  # each option and the word after it
+        mean = np.mean([float(row[bucket]) for bucket in BUCKET_STYLE])
+        lines.append(
+            f"{row['run']:16s}  {losses.get(given.get('--loss', ''), 'L1 and SSIM'):16s}  "
+            f"{inputs.get(given.get('--center', ''), 'as it is'):14s}  "
+            f"{'yes' if '--outnorm' in given else 'no':4s}  {float(given['--lr']):.3f}  "
+            f"{row['L1 left']:7s}  {mean:7.2f}"
+        )
+    return "\n".join(lines)
