@@ -1,6 +1,7 @@
 """Finding, reading and checking picture files."""
 
 import os
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -46,14 +47,19 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def read_picture(path: str | os.PathLike) -> Image.Image:
+def read_picture(path: str | os.PathLike, content: bytes | None = None) -> Image.Image:
     """A picture file as upright 8-bit RGB.
+
+    content: the file's bytes where they came without a file (an upload); `path` only names it.
 
     Raises FileNotFoundError, or ValueError when it is damaged or no picture; both name the file.
     """
     try:
         # Given a path, Pillow maps uncompressed TIFFs and then turns them upright wrongly.
-        with open(path, "rb") as file, Image.open(file, formats=FORMATS) as image:
+        with (
+            open(path, "rb") if content is None else BytesIO(content) as file,
+            Image.open(file, formats=FORMATS) as image,
+        ):
             return upright_rgb(image)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such file") from None
@@ -77,3 +83,10 @@ def read_mask(path: str | os.PathLike) -> np.ndarray:
             "paint the hole white on black"
         )
     return np.asarray(picture.convert("L")) >= 128
+
+
+def as_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
+    """What is left of a picture (H, W, 3) uint8 after it was saved as JPEG, quality 1 to 100."""
+    file = BytesIO()
+    Image.fromarray(picture).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))

@@ -1,14 +1,12 @@
 """The pair browser of chapter 1: step through pairs and see what the mask rule finds."""
 
 from collections.abc import Sequence
-from io import BytesIO
 from math import log10
 from typing import Any, NamedTuple
 
 import ipywidgets
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 
 from .. import figures
 from ..chapters.figures_01 import pictures_in_rows, verdict
@@ -16,6 +14,7 @@ from ..completion import to_tensor
 from ..data import difference_mask
 from ..evaluation import HeldOut, read_held_out
 from ..paths import default_path
+from ..pictures import as_jpeg
 from .panel import Panel, Picture, Words
 
 QUALITIES = {"PNG": None, "JPEG, quality 95": 95, "JPEG, quality 75": 75}
@@ -35,7 +34,8 @@ def found_mask(pair: HeldOut, threshold: float, quality: int | None = None) -> F
 
     threshold: of |occluded - original|, summed over the channels; from 0 to 3.
     """
-    occluded, original = (_saved(p, quality) for p in (pair.occluded, pair.original))
+    files = (pair.occluded, pair.original)
+    occluded, original = (p if quality is None else as_jpeg(p, quality) for p in files)
     mask = difference_mask(to_tensor(occluded), to_tensor(original), threshold)
     found = mask[0, 0].numpy() > 0.5
     hits = (found & pair.hole).sum()
@@ -45,14 +45,6 @@ def found_mask(pair: HeldOut, threshold: float, quality: int | None = None) -> F
         float(hits / pair.hole.sum()) if pair.hole.any() else float("nan"),
         float(hits / found.sum()) if found.any() else float("nan"),
     )
-
-
-def _saved(picture: np.ndarray, quality: int | None) -> np.ndarray:
-    if quality is None:
-        return picture
-    file = BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file))
 
 
 def draw(pair: HeldOut, found: Found) -> Figure:
@@ -106,7 +98,7 @@ class PairBrowser(Panel):
 
     def _update(self, change: Any = None) -> None:
         pair = self.pairs[self.index.value]
-        found = found_mask(pair, self.threshold.value, self.saved_as.value)
+        found = self.found = found_mask(pair, self.threshold.value, self.saved_as.value)
         recall, precision = (
             "undefined" if np.isnan(share) else f"{share:.1%}" for share in found[2:]
         )

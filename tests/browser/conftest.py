@@ -29,7 +29,8 @@ TOKEN = "loopback"
 CONNECTED = (
     "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status == 'idle'"
 )
-expect.set_options(timeout=60_000)  # of milliseconds; the other core may be training
+PATIENCE = 120_000  # milliseconds; other tests keep the processor busy
+expect.set_options(timeout=PATIENCE)
 
 
 def ask(address: str, what: str, method: str = "GET") -> Any:
@@ -104,12 +105,12 @@ class Notebook:
     def open(self, name: str) -> None:
         """Open, run all cells, and wait until the last has run."""
         self.page.goto(f"{self.address}/lab/tree/{name}?reset&token={TOKEN}")
-        self.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=60_000)
+        self.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
         self.run()
 
     def run(self) -> None:
         """Run All Cells, once the kernel is there to hear it."""
-        self.page.wait_for_function(CONNECTED, timeout=60_000)
+        self.page.wait_for_function(CONNECTED)
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name=re.compile("^Run All Cells")).first.click()
         # All prompts carry a number when the last cell has run.
@@ -140,6 +141,7 @@ def notebook(lab: tuple[str, Path], browser: Browser) -> Iterator[Callable[..., 
     """`notebook(cell, cell, ...)`: open a notebook of these cells at 1280 x 900 and run it."""
     address, root = lab
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE)
     page, errors = context.new_page(), list[str]()
     page.on("pageerror", lambda error: errors.append(str(error)))
     count = 0

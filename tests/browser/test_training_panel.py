@@ -1,0 +1,145 @@
+"""The training panel, driven in a page: a run is started, paused, killed and gone on with."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+DATA = """
+import numpy as np
+import torch
+from pathlib import Path
+from PIL import Image
+from inpaint_lib.training import TrainConfig
+from inpaint_lib.widgets import TrainingPanel
+
+torch.set_num_threads(1)
+rng, here = np.random.default_rng(0), Path(FOLDER)
+if not here.exists():
+    for kind in ("original_images", "occluded_images"):
+        (here / kind).mkdir(parents=True)
+    for i in range(8):
+        small = Image.fromarray(rng.integers(60, 256, (4, 4, 3), dtype=np.uint8))
+        picture = np.array(small.resize((128, 128), Image.Resampling.BICUBIC))
+        Image.fromarray(picture).save(here / "original_images" / f"{i}.png")
+        picture[30 + i : 70, 40:80] = 0
+        Image.fromarray(picture).save(here / "occluded_images" / f"occluded_{i}.png")
+options = dict(hidden_channels=8, num_layers=1, patch_size=4, prefill="push-pull", norm="group")
+pictures = here / "occluded_images", here / "original_images"
+validation = dict(val_occluded_dir=pictures[0], val_original_dir=pictures[1], in_memory=True)
+config = TrainConfig(*pictures, here / "run", device="cpu", **options, **validation)
+print("ready")
+"""
+PANEL = "config.epochs, config.batch_size = 2000, 2\nTrainingPanel(config)"
+
+
+def button(panel: Locator, name: str) -> Locator:
+    return panel.get_by_role("button", name=name)
+
+
+def enabled(panel: Locator, *names: str) -> None:
+    """Of the four buttons these can be pressed, and no other."""
+    for name in ("Start", "Pause", "Resume", "Stop"):
+        look = expect(button(panel, name))
+        look.to_be_enabled() if name in names else look.to_be_disabled()
+
+
+def step(panel: Locator) -> int:
+    words = panel.get_by_role("status").last.inner_text()
+    return int(re.search(r"step ([\d,]+)", words)[1].replace(",", ""))
+
+
+@pytest.fixture
+def cells(lab):
+    folder = lab[1] / "wall"
+    return [f"FOLDER = {str(folder)!r}" + DATA, "6 * 7", PANEL]
+
+
+def test_a_run_is_driven_killed_and_resumed(notebook, cells):
+    book = notebook(*cells)
+    page, panel = book.page, book.output()
+    status = panel.get_by_role("status").last
+    expect(status).to_contain_text("Nothing is kept")
+    expect(panel.get_by_role("img", name=re.compile("push-pull fill"))).to_be_visible()
+    enabled(panel, "Start")
+
+    # The forecast follows a slider, and ends on its last value.
+    forecast = panel.get_by_role("status").first
+    row = panel.locator(".widget-hslider", has_text="layers")
+    layers = row.get_by_role("slider")
+    layers.focus()
+    before = forecast.inner_text()
+    for _ in range(10):
+        layers.press("ArrowRight")
+        layers.press("ArrowLeft")
+    layers.press("ArrowRight")
+    expect(forecast).not_to_have_text(before)
+    expect(row.locator(".widget-readout")).to_have_text("2")
+    expect(forecast).to_contain_text("8,000 steps; about")
+
+    button(panel, "Start").dblclick()
+    enabled(panel, "Pause", "Stop")
+    expect(status).to_contain_text(re.compile(r"Training, step [\d,]+ of 8,000: loss"))
+    expect(panel.get_by_label("norm")).to_be_disabled()
+    expect(panel.get_by_role("img", name=re.compile("Loss over|Curves up"))).to_be_visible()
+
+    # Another cell runs while it trains.
+    page.locator(".jp-CodeCell").nth(1).locator(".cm-content").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type(" + 100")
+    page.keyboard.press("Control+Enter")
+    expect(book.output(1)).to_have_text("142")
+    expect(status).to_contain_text("Training")
+
+    button(panel, "Pause").click()
+    enabled(panel, "Resume", "Stop")
+    expect(status).to_contain_text("Paused")
+    page.wait_for_timeout(500)
+    at = step(panel)
+    button(panel, "Resume").click()
+    enabled(panel, "Pause", "Stop")
+    expect(panel.get_by_role("img", name=re.compile("Curves up to epoch"))).to_be_visible()
+    assert step(panel) > at
+    book.screenshot("training_panel")
+
+    # The page is closed and opened again; the cell is run again: it finds its run.
+    page.goto(page.url.split("?")[0])
+    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+    book.run()
+    panel = book.output()
+    status = panel.get_by_role("status").last
+    expect(status).to_contain_text("Training")
+    enabled(panel, "Pause", "Stop")
+
+    # The kernel dies in the middle of it.
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_role("menuitem", name=re.compile("^Restart Kernel and Clear Outputs")).click()
+    page.get_by_role("button", name="Confirm Kernel Restart").click()
+    expect(page.locator(".jp-OutputArea-output")).to_have_count(0)
+    book.run()
+    panel = book.output()
+    status = panel.get_by_role("status").last
+    expect(status).to_contain_text(re.compile(r"Stopped: epoch \d+ of 2000 is kept"))
+    kept = int(re.search(r"epoch (\d+)", status.inner_text())[1])
+    enabled(panel, "Start", "Resume")
+    expect(panel.get_by_role("img", name=re.compile(f"epoch {kept}: PSNR"))).to_be_visible()
+    button(panel, "Resume").click()
+    expect(status).to_contain_text("Training, step")
+    assert step(panel) >= 4 * kept
+    button(panel, "Stop").click()
+    enabled(panel, "Start", "Resume")
+    expect(status).to_contain_text("Resume goes on from there; Start replaces it.")
+
+
+def test_an_error_is_told_in_words_and_nothing_overflows(notebook, cells):
+    cells[2] = "config.lr = 1e30\nconfig.save_dir = here / 'wild'\nTrainingPanel(config)"
+    book = notebook(*cells)
+    panel = book.output()
+    button(panel, "Start").click()
+    expect(panel.get_by_role("alert")).to_contain_text("try a lower lr")
+    enabled(panel, "Start")
+    box = panel.bounding_box()
+    assert box["x"] + box["width"] <= 1280
+    assert panel.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+    book.dark()
+    book.screenshot("training_panel_dark")
