@@ -237,7 +237,7 @@ class SSIMExplorer(Panel):
         )  # fmt: skip
         figure = draw(original, picture, measured, f"{kind}, {setting}")
         alt = f"{text}. Original, distorted, absolute difference; SSIM map, dark where unlike."
-        self.picture.show(figures.show(figure, alt))
+        self.picture.show(figures.show(figure, alt, dpi=85))
         caption = "Tick 'hold L1', then change the distortion: each is added at the same L1"
         if self.hold.value:
             caption = f"L1 held at {wanted:.4f}: the distortions tried so far"
