@@ -64,12 +64,15 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     ]
     command += [
         f"--IdentityProvider.token={TOKEN}",
-        "--LabApp.news_url=",
         f"--ServerApp.root_dir={root}",
     ]
     command += [f"--LabApp.workspaces_dir={root / 'workspaces'}"]
     command += ["--LabApp.expose_app_in_browser=True"]
     command += [f"--LabApp.user_settings_dir={root / 'settings'}"]
+    quiet = root / "settings" / "@jupyterlab" / "apputils-extension"
+    quiet.mkdir(parents=True)  # else a question about news lies over the page
+    news = {"fetchNews": "false", "checkForUpdates": False}
+    (quiet / "notification.jupyterlab-settings").write_text(json.dumps(news))
     log = (root / "server.log").open("w")
     server = subprocess.Popen(command, cwd=root, env=os.environ | own, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"

@@ -99,6 +99,7 @@ def test_a_run_is_driven_killed_and_resumed(notebook, cells):
     button(panel, "Resume").click()
     enabled(panel, "Pause", "Stop")
     expect(panel.get_by_role("img", name=re.compile("Curves up to epoch"))).to_be_visible()
+    expect(status).not_to_contain_text(f"step {at:,} of")
     assert step(panel) > at
     book.screenshot("training_panel")
 
@@ -132,7 +133,8 @@ def test_a_run_is_driven_killed_and_resumed(notebook, cells):
 
 
 def test_an_error_is_told_in_words_and_nothing_overflows(notebook, cells):
-    cells[2] = "config.lr = 1e30\nconfig.save_dir = here / 'wild'\nTrainingPanel(config)"
+    settings = "config.lr, config.prefill, config.save_dir = 1e30, None, here / 'wild'"
+    cells[2] = f"{settings}\nTrainingPanel(config)"
     book = notebook(*cells)
     panel = book.output()
     button(panel, "Start").click()
