@@ -361,7 +361,9 @@ class Trainer:
     def _make_schedule(self) -> lr_scheduler.LRScheduler:
         steps, kind = self.total_steps, self.config.schedule
         if kind == "one-cycle":
-            return lr_scheduler.OneCycleLR(self.optimizer, self.config.lr, steps, pct_start=0.1)
+            # With ten steps torch would divide by a warm-up of no length.
+            warm_up = 0.1 if steps != 10 else 0.2
+            return lr_scheduler.OneCycleLR(self.optimizer, self.config.lr, steps, pct_start=warm_up)
         if kind == "cosine":
             return lr_scheduler.CosineAnnealingLR(self.optimizer, steps)
         return lr_scheduler.ConstantLR(self.optimizer, factor=1.0)

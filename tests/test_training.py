@@ -266,6 +266,16 @@ def test_validation_is_the_mean_over_pictures_of_the_hole_psnr(pairs, tmp_path):
     assert trainer.history[0]["val hole PSNR [dB]"] == pytest.approx(np.mean(values), abs=1e-3)
 
 
+@pytest.mark.parametrize("steps", [1, 2, 9, 10, 11, 20])
+def test_one_cycle_has_a_schedule_for_any_number_of_steps(steps, pairs, tmp_path):
+    config = config_for(
+        pairs, tmp_path / "run", epochs=steps, batch_size=6, schedule="one-cycle", crop_size=16
+    )
+    rates = [step.lr for step in Trainer(config).steps()]
+    assert len(rates) == steps
+    assert 0 < min(rates) <= max(rates) <= config.lr
+
+
 @pytest.mark.parametrize("schedule", ["constant", "one-cycle", "cosine"])
 def test_schedules_step_with_every_step(pairs, tmp_path, schedule):
     config = config_for(pairs, tmp_path / "run", epochs=10, schedule=schedule)
