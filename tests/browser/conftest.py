@@ -29,6 +29,7 @@ TOKEN = "loopback"
 CONNECTED = (
     "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status == 'idle'"
 )
+THEME = "settings/@jupyterlab/apputils-extension/themes.jupyterlab-settings"
 PATIENCE = 120_000  # milliseconds; other tests keep the processor busy
 expect.set_options(timeout=PATIENCE)
 
@@ -162,6 +163,7 @@ def notebook(lab: tuple[str, Path], browser: Browser) -> Iterator[Callable[..., 
 
     yield opened
     context.close()
+    (root / THEME).unlink(missing_ok=True)  # the next test starts in the light one again
     for session in ask(address, "sessions"):  # a kernel left running slows down what comes next
         ask(address, f"sessions/{session['id']}", "DELETE")
     assert not errors, errors
