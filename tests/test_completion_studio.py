@@ -1,5 +1,6 @@
 """The completion studio: shapes, surroundings, names of files, and what its knobs do."""
 
+import itertools
 from io import BytesIO
 from pathlib import Path
 
@@ -56,6 +57,18 @@ def test_boxes_and_strokes_cover_what_was_painted():
     assert dot.sum() == pytest.approx(np.pi * 5.5**2, rel=0.1)
     assert rasterise([BOX, stroke], (96, 64)).sum() == 16 * 12 + hole.sum() - (hole & rasterise(
         [BOX], (96, 64))).sum()  # fmt: skip
+
+
+def test_a_stroke_that_turns_has_no_gaps():
+    rng = np.random.default_rng(0)
+    points = np.cumsum(rng.normal(0, 3, (40, 2)), axis=0) + 120
+    hole = rasterise([{"points": points.round(1).tolist(), "width": 25}], (240, 240))
+    for (x, y), (u, v) in itertools.pairwise(points):
+        for share in np.linspace(0, 1, 5):  # all that is a little less than a radius away
+            distance = np.hypot(
+                *(np.mgrid[:240, :240] - [[[y + share * (v - y)]], [[x + share * (u - x)]]])
+            )
+            assert hole[distance < 11].all()
 
 
 def test_shapes_beyond_the_edge_are_cut_off():

@@ -35,7 +35,7 @@ def rasterise(shapes: Sequence[Shape], size: tuple[int, int]) -> np.ndarray:
             radius = (shape["width"] - 1) / 2
             points = [(x, y) for x, y in shape["points"]]
             draw.line(points, fill=255, width=shape["width"], joint="curve")
-            for x, y in (points[0], points[-1]):  # round ends, as in the page
+            for x, y in points:  # round ends and joints, as in the page
                 draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=255)
     return np.asarray(canvas) > 0
 

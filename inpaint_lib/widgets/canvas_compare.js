@@ -2,10 +2,10 @@
 
 function comparing(model, parent) {
   const { made, tools, stage } = column(parent, 3, "Compare before and after");
-  const label = node(tools, "label");
-  const outlined = node(label, "input", { type: "checkbox" });
-  outlined.checked = true;
-  label.append("show the outline of the hole");
+  node(tools, "span", { text: "drag to uncover the original" });
+  const slider = node(tools, "input", {
+    type: "range", min: 0, max: 100, value: 0, "aria-label": "Before and after",
+  });
   const before = node(stage, "img", { alt: "The photograph as it was" });
   const after = node(stage, "img", { alt: "The photograph, completed by the network" });
   const surface = node(stage, "canvas", { "aria-hidden": "true" });
@@ -13,13 +13,10 @@ function comparing(model, parent) {
   const left = node(stage, "span", { class: "studio-chip studio-before", text: "before" });
   const right = node(stage, "span", { class: "studio-chip studio-after", text: "after" });
   const note = node(stage, "span", { class: "studio-chip studio-note" });
-  const slider = node(made, "input", {
-    type: "range", min: 0, max: 100, value: 0, class: "studio-slider",
-    "aria-label": "Before and after",
-  });
-  const ends = node(made, "div", { class: "studio-ends", "aria-hidden": "true" });
-  node(ends, "span", { text: "◂ after" });
-  node(ends, "span", { text: "before ▸" });
+  // Not from the start: it would lie on the very seams that are to be judged.
+  const label = node(node(made, "div", { class: "studio-row" }), "label");
+  const outlined = node(label, "input", { type: "checkbox" });
+  label.append("show the outline of the hole");
 
   function slide() {
     const there = !after.hidden;
@@ -35,7 +32,6 @@ function comparing(model, parent) {
   }
   function photograph() {
     fit(model, stage, surface);
-    slider.style.maxWidth = ends.style.maxWidth = stage.style.maxWidth;
     show(before, model, "photo");
     slide();
   }

@@ -5,7 +5,7 @@ const KEYS =
   "first one corner and then the other of a box. Escape gives up a box, Control+Z undoes.";
 
 function painting(model, parent) {
-  const { tools, stage } = column(parent, 2, "Paint over what shall disappear");
+  const { tools, stage } = column(parent, 2, "Paint over what should disappear");
   const photo = node(stage, "img", { alt: "" });
   // One layer of one colour, so that shapes that overlap look like one hole.
   const tint = node(stage, "canvas", { class: "studio-tint", "aria-hidden": "true" });

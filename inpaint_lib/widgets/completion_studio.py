@@ -53,6 +53,11 @@ def free_name(text: str) -> Path:
     return free.absolute()
 
 
+def title(words: str) -> ipywidgets.HTML:
+    """Of a part that comes after the numbered steps."""
+    return ipywidgets.HTML(f'<div class="studio-more">{words}</div>')
+
+
 class CompletionStudio(Panel):
     """Choose a photograph, paint a hole, see it completed, save it.
 
@@ -67,7 +72,7 @@ class CompletionStudio(Panel):
         self._saved: tuple[str, Path] | None  # as asked for, as done
         self._models: dict[str, PixelRNN] = {}
         self._make_knobs()
-        self.hint, self.about, self.picture = Words(), Words(), Picture()
+        self.hint, self.about, self.receipt, self.picture = Words(), Words(), Words(), Picture()
         self.hint.add_class("studio-hint")
         self.about.add_class("studio-about")
         self.upload, self.canvas = Upload(), Canvas()
@@ -82,15 +87,16 @@ class CompletionStudio(Panel):
                 ipywidgets.Box([self.path, self.open_path], layout=row),
                 self.canvas,
                 ipywidgets.Box(
-                    [heading(4, "Save the completed photograph"), self.save_as, self.save],
+                    [heading(4, "Save the result"), self.save_as, self.save, self.receipt],
                     layout=row,
                 ),
-                ipywidgets.HTML('<div class="studio-more">Settings, and other methods</div>'),
+                title("A closer look, beside other methods"),
+                self.picture,
+                self.about,
+                title("Settings"),
                 ipywidgets.Box(
                     [self.weights, self.automatic, self.again, self.biharmonic], layout=row
                 ),
-                self.picture,
-                self.about,
             ]
         )
         if photograph is None:
@@ -111,7 +117,7 @@ class CompletionStudio(Panel):
             description="or take one of ours:", style=wide, layout={"width": "20em"},
         )  # fmt: skip
         self.path = ipywidgets.Text(
-            placeholder="holiday/beach.jpg", description="or type a path, for a file above 8 MB:",
+            placeholder="holiday/beach.jpg", description="larger than 8 MB? Type its path:",
             style=wide, continuous_update=False, layout={"width": "38em", "margin": "0 0 0 32px"},
         )  # fmt: skip
         self.open_path = ipywidgets.Button(description="Open", layout={"width": "5em"})
@@ -130,7 +136,7 @@ class CompletionStudio(Panel):
             False, description="compare with biharmonic, too (slow)", indent=False, layout=small
         )
         self.save_as = ipywidgets.Text(
-            "completed.png", description="as file", style=wide, layout={"width": "20em"}
+            "completed.png", description="file name", style=wide, layout={"width": "20em"}
         )
         self.save = ipywidgets.Button(
             description="Save as PNG", icon="save", button_style="primary"
@@ -192,12 +198,13 @@ class CompletionStudio(Panel):
 
     def _invite(self) -> None:
         self.hint.say(
-            f"{self.name}, {self.photo.width} x {self.photo.height} px. Now paint over what shall "
+            f"{self.name}, {self.photo.width} x {self.photo.height} px. Now paint over what should "
             "disappear: drag across the photograph on the left (2)."
         )
 
     def _forget(self, note: str = "Nothing yet: paint on the left.") -> None:
         self.completed, self._saved = None, None
+        self.receipt.say("")
         self.canvas.completed, self.canvas.note = b"", note
         self.picture.layout.display = self.about.layout.display = "none"
 
@@ -235,10 +242,11 @@ class CompletionStudio(Panel):
             self._forget("Not completed: see the message at the top.")
             return
         self.completed, self._saved = completed, None
+        self.receipt.say("the whole picture in full size, without the outline")
         self.canvas.completed = preview(completed)
         self.hint.say(
-            f"Completed {hole.sum():,} pixels in {perf_counter() - start:.1f} s. Drag the slider "
-            "to compare (3), paint on (2), or save the picture (4)."
+            f"Completed {hole.sum():,} pixels in {perf_counter() - start:.1f} s. Compare with "
+            "before (3), paint on (2), or save the result (4)."
         )
         self._show_methods()
 
@@ -267,7 +275,7 @@ class CompletionStudio(Panel):
             self.hint.say("There is nothing to save yet: paint a hole first (2).")
             return
         if self._saved is not None and self._saved[0] == self.save_as.value:
-            self.hint.say(f"Already saved as {self._saved[1]}")
+            self._confirm(f"Already saved as {self._saved[1]}")
             return
         with self._told():
             path = free_name(self.save_as.value)
@@ -276,4 +284,9 @@ class CompletionStudio(Panel):
                 self.completed.save(part, "PNG")
             self._saved = self.save_as.value, path
             width, height = self.completed.size
-            self.hint.say(f"Saved as {path} ({width} x {height} px).")
+            self._confirm(f"Saved as {path} ({width} x {height} px).")
+
+    def _confirm(self, text: str) -> None:
+        """Where the reader has clicked, too: the hint may have been scrolled away."""
+        self.hint.say(text)
+        self.receipt.say(f"✓ {text}")

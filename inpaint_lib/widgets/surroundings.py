@@ -88,6 +88,6 @@ def about(near: Neighbourhood) -> str:
     reduced = f", drawn and filled at 1/{near.factor} of its size" if near.factor > 1 else ""
     return (
         f"The surroundings of the last hole{reduced}. Radius of Telea and Navier-Stokes: {RADIUS} "
-        "px. dB: PSNR in the hole, against what you painted over; it judges a repair. What you "
-        "want to be gone, judge by eye."
+        "px. dB: PSNR in the hole; higher is closer to what you painted over, which judges a "
+        "repair. What you want to be gone, judge by eye."
     )

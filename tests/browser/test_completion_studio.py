@@ -109,13 +109,15 @@ def test_completes_a_photograph_of_ones_own(notebook, files):
     # Saved once, in the notebook's folder, however often the button is pressed.
     panel.get_by_role("button", name="Save as PNG").dblclick()
     expect(hint).to_contain_text(re.compile("aved as .*completed.png"))
+    receipt = panel.get_by_role("status", name="").filter(has_text="completed.png")
+    expect(receipt).to_have_count(2)  # where the eye is: at the button, too
     saved = np.asarray(Image.open(book.folder / "completed.png")).astype(int)
     own = np.asarray(Image.open(files["own"]))
     assert 3_000 < (saved != own).any(axis=-1).sum() < 5_000
     assert not (book.folder / "completed_2.png").exists()
 
     # 50 megapixels by path: a stroke over it, and again while it is being completed.
-    path = panel.get_by_role("textbox", name="or type a path")
+    path = panel.get_by_role("textbox", name="Type its path")
     path.fill(str(files["huge"]))
     path.press("Enter")
     expect(hint).to_contain_text("8192 x 6144 px. Now paint")
