@@ -67,6 +67,7 @@ def test_every_figure_has_an_alternative_text(path):
         for output in cell.outputs:
             if "image/png" in output.get("data", {}):
                 pictures += 1
+                assert set(output.data) == {"image/png", "text/plain"}, cell.id  # no widget's view
                 alt = output.metadata.get("image/png", {}).get("alt", "")
                 assert len(alt) > 20, cell.id
     assert pictures >= 3

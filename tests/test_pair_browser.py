@@ -1,8 +1,12 @@
 """The pair browser: what it computes, and what its knobs do."""
 
+from base64 import b64decode
+
 import numpy as np
 import pytest
+from nbformat import v4
 
+from inpaint_lib.chapters.stills import KeepStills
 from inpaint_lib.evaluation import HeldOut
 from inpaint_lib.widgets import PairBrowser
 from inpaint_lib.widgets.pair_browser import found_mask
@@ -62,4 +66,17 @@ def test_knobs_change_the_picture(browser):
 def test_a_page_without_a_kernel_has_the_picture_and_its_text(browser):
     data, metadata = browser._repr_mimebundle_()
     assert set(data) >= {"image/png", "application/vnd.jupyter.widget-view+json"}
-    assert data["text/plain"] == metadata["image/png"]["alt"] == browser.picture.alt
+    assert b64decode(data["image/png"]) == browser.picture.png
+    assert metadata["image/png"]["alt"] == browser.picture.alt
+    text = data["text/plain"]
+    browser.next.click()
+    assert text == browser._repr_mimebundle_()[0]["text/plain"] != ""
+
+
+def test_what_a_saved_chapter_keeps_of_a_widget_is_its_picture(browser):
+    data, metadata = browser._repr_mimebundle_()
+    cell = v4.new_code_cell(outputs=[v4.new_output("display_data", data, metadata=metadata)])
+    text = v4.new_markdown_cell("As it was.")
+    kept, _ = KeepStills().preprocess(v4.new_notebook(cells=[cell, text]), {})
+    assert set(kept.cells[0].outputs[0].data) == {"image/png", "text/plain"}
+    assert kept.cells[1] == text

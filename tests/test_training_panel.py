@@ -254,13 +254,6 @@ def test_a_damaged_state_and_missing_pictures_are_said(config, tmp_path):
     assert "nowhere" in nowhere.forecast.value
 
 
-def test_a_schedule_that_cannot_be_laid_out_is_explained(config):
-    panel = TrainingPanel(replace(config, epochs=5, schedule="one-cycle"))
-    assert "exactly 10 steps: choose other epochs" in panel.forecast.value
-    panel.knobs["epochs"].value = 6
-    assert "12 steps; about" in panel.forecast.value
-
-
 def test_the_text_of_the_still_does_not_depend_on_the_run(config):
     text = TrainingPanel(config)._repr_mimebundle_()[0]["text/plain"]
     run(Trainer(config))

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from html import escape
+from inspect import getdoc
 from typing import Any
 
 import ipywidgets
@@ -46,6 +47,7 @@ class Panel(ipywidgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         bundle = super()._repr_mimebundle_(**kwargs)
-        bundle["text/plain"] = self.picture.alt
+        # The same whatever is shown: saved outputs are compared with new ones.
+        bundle["text/plain"] = (getdoc(type(self)) or "").partition("\n")[0]
         bundle["image/png"] = b64encode(self.picture.png).decode()
         return bundle, {"image/png": {"alt": self.picture.alt}}

@@ -28,14 +28,11 @@ def count_parameters(**model_options: Any) -> int:
 def forecast(config: TrainConfig) -> Forecast:
     """What a run will take on this machine, from one step that is timed on a small part of it.
 
-    Raises what `list_pictures` raises, and ValueError for a schedule that cannot be laid out.
+    Raises what `list_pictures` raises.
     """
     pairs = len(list_pictures(config.occluded_dir))
     held_out = config.val_occluded_dir
     steps = config.epochs * -(-pairs // config.batch_size)
-    if config.schedule == "one-cycle" and steps == 10:
-        # The warm-up ends at step 0.1 n - 1, here 0, and torch divides by it.
-        raise ValueError("one-cycle has no warm-up in exactly 10 steps: choose other epochs")
     side = min(config.crop_size or SIDE, SIDE)
     options = tuple(config.model_options().items())
     pixel = seconds_per_pixel(config.batch_size, side, str(choose_device(config.device)), options)

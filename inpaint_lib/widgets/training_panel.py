@@ -273,9 +273,3 @@ class TrainingPanel(Panel):
         assert self.samples is not None
         alt = samples_in_words(self.samples)
         self.picture.show(figures.show(draw_samples(self.samples), alt=alt, dpi=75))
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        bundle, metadata = super()._repr_mimebundle_(**kwargs)
-        # What lies in the folder is in the picture; a notebook's text must not depend on it.
-        bundle["text/plain"] = "TrainingPanel: turn hyperparameters, train, pause, stop, resume."
-        return bundle, metadata
