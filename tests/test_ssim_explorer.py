@@ -144,9 +144,9 @@ def test_an_l1_out_of_reach_is_said_and_kept(explorer):
 
 
 def test_a_page_without_a_kernel_has_the_picture_and_its_numbers(explorer):
-    data, _ = explorer._repr_mimebundle_()
+    data, metadata = explorer._repr_mimebundle_()
     assert "image/png" in data
-    assert f"L1 {explorer.l1.value:.4f}, PSNR" in data["text/plain"]
+    assert f"L1 {explorer.l1.value:.4f}, PSNR" in metadata["image/png"]["alt"]
 
 
 def test_pictures_that_cannot_be_compared_are_refused():
