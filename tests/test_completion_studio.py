@@ -238,6 +238,13 @@ def test_the_name_of_a_file_to_save(folder):
     assert {text: str(free_name(text).relative_to(folder)) for text in expected} == expected
 
 
+def test_before_anything_is_painted_a_page_without_a_kernel_has_a_text(studio):
+    data, metadata = studio._repr_mimebundle_()
+    assert "image/png" not in data
+    assert "paint a hole" in data["text/plain"]
+    assert metadata == {}
+
+
 def test_a_page_without_a_kernel_has_the_pictures_and_their_text(studio):
     studio.canvas.shapes = [BOX]
     data, metadata = studio._repr_mimebundle_()

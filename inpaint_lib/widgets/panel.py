@@ -49,5 +49,7 @@ class Panel(ipywidgets.VBox):
         bundle = super()._repr_mimebundle_(**kwargs)
         # The same whatever is shown: saved outputs are compared with new ones.
         bundle["text/plain"] = (getdoc(type(self)) or "").partition("\n")[0]
+        if not self.picture.png:  # nothing to show yet
+            return bundle, {}
         bundle["image/png"] = b64encode(self.picture.png).decode()
         return bundle, {"image/png": {"alt": self.picture.alt}}
