@@ -30,6 +30,7 @@ CONNECTED = (
     "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status == 'idle'"
 )
 THEME = "settings/@jupyterlab/apputils-extension/themes.jupyterlab-settings"
+WIDTH = 1280  # of the window, in pixels
 PATIENCE = 120_000  # milliseconds; other tests keep the processor busy
 expect.set_options(timeout=PATIENCE)
 
@@ -133,6 +134,14 @@ class Notebook:
         self.page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {theme})")
         expect(self.page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
 
+    def assert_nothing_overflows(self) -> None:
+        """The last output ends within the window, and all of it is seen without scrolling."""
+        panel = self.output()
+        box = panel.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= WIDTH
+        assert panel.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+
     def screenshot(self, name: str) -> None:
         """Keep a picture of the last output in docs/widgets, when KEEP_SCREENSHOTS is set."""
         folder = SCREENSHOTS if os.environ.get("KEEP_SCREENSHOTS") else self.folder
@@ -144,7 +153,7 @@ class Notebook:
 def notebook(lab: tuple[str, Path], browser: Browser) -> Iterator[Callable[..., Notebook]]:
     """`notebook(cell, cell, ...)`: open a notebook of these cells at 1280 x 900 and run it."""
     address, root = lab
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context = browser.new_context(viewport={"width": WIDTH, "height": 900})
     context.set_default_timeout(PATIENCE)
     page, errors = context.new_page(), list[str]()
     page.on("pageerror", lambda error: errors.append(str(error)))
