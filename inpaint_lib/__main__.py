@@ -13,10 +13,10 @@ from . import completion, evaluation
 from .checkpoints import load_model
 from .demo import demo
 from .holes import boxes_mask
-from .paths import default_path, written_whole
+from .paths import World, world_folder, written_whole
 from .photographs import ensure_prepared, prepare
 from .pictures import read_mask, read_picture
-from .recipes import World, rebuild
+from .recipes import rebuild
 from .training import TrainConfig, Trainer, run
 
 DEBUG = "--debug"
@@ -37,7 +37,7 @@ def complete(
     photos: tyro.conf.Positional[tuple[Path, ...]],
     box: tyro.conf.UseAppendAction[tuple[tuple[int, int, int, int], ...]] = (),
     mask: Path | None = None,
-    checkpoint: str | None = None,
+    checkpoint: str = "photographs",
     fit: float = 0.0,
     out: Path | None = None,
     overwrite: bool = False,
@@ -51,7 +51,7 @@ def complete(
         photos: The photographs.
         box: X Y W H in pixels of the upright photograph is hole. May be given several times.
         mask: White is hole. A file, or a folder that holds STEM.png for each photograph.
-        checkpoint: A file; "bricks" for the wall's weights; by default those for photographs.
+        checkpoint: A file, or "photographs" or "bricks": the shipped weights of that world.
         fit: Seconds to train a copy of the network on each photograph's known part first; worth
             a minute where structure repeats itself.
         out: A file for one photograph, a folder for several. By default STEM_completed.png
@@ -156,8 +156,8 @@ def evaluate(
             the best other method, the one in the middle, and the one that gains most.
     """
     ensure_prepared()
-    folder = default_path("dataset", *(("bricks",) if world == "bricks" else ()))
-    model = load_model(checkpoint or (None if world == "photographs" else "bricks"))
+    folder = world_folder(world)
+    model = load_model(checkpoint or world)
     val = evaluation.read_held_out(folder / "val")
     if photos is None:
         pairs = evaluation.read_held_out(folder / split)

@@ -1,51 +1,62 @@
-"""The file a network is kept in: written, found and read here alone."""
+"""What a run leaves on disk: networks, state, log, samples; written and read by this module.
+
+Taught in notebooks/04_training.ipynb.
+"""
 
 import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import filelock
 import torch
+from torch import Tensor
+from torchvision.utils import save_image
 
 from .model import PixelRNN, choose_device
-from .paths import default_path, written_whole
+from .paths import World, shipped_weights, written_whole
 
 CHECKPOINT_FORMAT = 1
 REMEDY = "choose another checkpoint, or train one with `python -m inpaint_lib train`"
-SHIPPED = {None: "photographs.pth", "bricks": "bricks.pth"}
+STATE = "state.pth"
+LOG = "training_log.txt"
+FILES = (STATE, LOG, "model_epoch*.pth", "samples/sample_epoch*.png")
+COLUMNS = ("epoch", "LR", "L1", "SSIM", "total loss")
+VAL_COLUMNS = ("val L1", "val SSIM", "val total loss", "val hole PSNR [dB]")
 
 
-def save_model(model: PixelRNN, path: str | os.PathLike) -> None:
-    """Write weights and configuration, so that `load_model` needs nothing but the file.
-
-    The network this tutorial grew from saved weights alone, and its reader had to know the
-    number of channels.
-    """
+def save_checkpoint(content: dict[str, Any], path: str | os.PathLike[str]) -> None:
+    """Write a checkpoint: plain values and tensors, `config` and `model` among them."""
     with written_whole(path) as partial:
-        torch.save(
-            {"format": CHECKPOINT_FORMAT, "config": model.config, "model": model.state_dict()},
-            partial,
-        )
+        torch.save({"format": CHECKPOINT_FORMAT, **content}, partial)
+
+
+def save_model(model: PixelRNN, path: str | os.PathLike[str]) -> None:
+    """Write weights and configuration, so that `load_model` needs nothing but the file."""
+    save_checkpoint({"config": model.config, "model": model.state_dict()}, path)
 
 
 def load_model(
-    checkpoint: str | os.PathLike | None = None, device: torch.device | str | None = None
+    checkpoint: str | os.PathLike[str] = "photographs", device: torch.device | str | None = None
 ) -> PixelRNN:
     """A trained network in eval mode; its architecture is read from the checkpoint.
 
-    checkpoint: None, the shipped weights for photographs; "bricks", those for the brick wall;
-    or a path: `model_epoch{N}.pth`, or `state.pth` of a run. device: None is the best there
-    is. Nothing in the file is executed (`weights_only=True`).
+    checkpoint: "photographs" or "bricks", the shipped weights of that world; or a path:
+    `model_epoch{N}.pth`, or `state.pth` of a run. device: None is the best there is. Nothing in
+    the file is executed (`weights_only=True`).
 
     Raises FileNotFoundError, with the command that makes one, when there is no such file, and
     ValueError when the file is not a checkpoint of this library.
     """
-    if checkpoint is None or checkpoint == "bricks":
-        path = default_path("checkpoints", SHIPPED[checkpoint])  # type: ignore[index]
-        world = path.stem
-        hint = f"shipped weights are missing; `python -m inpaint_lib rebuild {world}` trains them"
-    else:
-        path = Path(checkpoint)
-        hint = "no such checkpoint; `python -m inpaint_lib train` makes one in its save_dir"
+    path = Path(checkpoint)
+    hint = "no such checkpoint; `python -m inpaint_lib train` makes one in its save_dir"
+    for world in get_args(World):
+        if checkpoint == world:
+            path = shipped_weights(world)
+            hint = (
+                f"shipped weights are missing; make them: `python -m inpaint_lib rebuild {world}`"
+            )
     if not path.is_file():
         raise FileNotFoundError(f"{path}: {hint}")
     model, _ = read_checkpoint(path)
@@ -66,7 +77,8 @@ def read_checkpoint(path: Path) -> tuple[PixelRNN, dict[str, Any]]:
             "or use the version of inpaint_lib that wrote it"
         )
     try:
-        config, weights = content["config"], content["model"]
+        config = content["config"]
+        weights = content["model"]
         if config["num_layers"] > len(weights):
             raise ValueError(f"{config['num_layers']} layers, {len(weights)} tensors")
         with torch.device("meta"):  # takes no memory: a damaged file may describe anything
@@ -78,3 +90,109 @@ def read_checkpoint(path: Path) -> tuple[PixelRNN, dict[str, Any]]:
             f"{path}: its weights do not fit the network it describes; {REMEDY}"
         ) from error
     return model, content
+
+
+class RunFolder:
+    """The folder of one run; made if it is not there. Raises OSError when it is not writable.
+
+    It belongs to the files that are in it when this object is made: `sole_writer` refuses when
+    others have appeared since.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.state = path / STATE
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            (path / ".lock").touch()
+        except OSError as error:
+            raise OSError(
+                f"{path}: cannot be written to ({error}); choose another save_dir"
+            ) from error
+        self.files_at_start = self.files()
+
+    def files(self) -> dict[Path, int]:
+        """The files of a run that are there now, and when each was written."""
+        paths = [path for pattern in FILES for path in self.path.glob(pattern)]
+        return {path: path.stat().st_mtime_ns for path in paths}
+
+    def check_free(self, resume: bool) -> None:
+        """Raises FileExistsError for another run's files, unless there is a state to resume."""
+        exists = self.state.is_file()
+        if self.files_at_start and not (resume and exists):
+            raise FileExistsError(
+                f"{self.path}: holds another run; "
+                + ("continue it with resume=True (--resume), " if exists else "")
+                + "replace it with overwrite=True (--overwrite), or choose another save_dir"
+            )
+
+    def load(self) -> dict[str, Any] | None:
+        """What `save` has kept, on the CPU; None where no run is. Raises ValueError for weights
+        without a state to resume from, and what `read_checkpoint` raises.
+        """
+        if not self.state.is_file():
+            return None
+        _, content = read_checkpoint(self.state)
+        if "train_config" not in content:
+            raise ValueError(f"{self.state}: weights alone, nothing to resume; {REMEDY}")
+        return content
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Keep everything that a continuation needs."""
+        save_checkpoint(state, self.state)
+
+    @contextmanager
+    def sole_writer(self) -> Iterator[None]:
+        """Raises BlockingIOError while another process writes here, FileExistsError if one has.
+
+        The system frees the lock when the process ends, however it ends.
+        """
+        lock = filelock.FileLock(self.path / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            raise BlockingIOError(
+                f"{self.path}: another process is training in this folder; wait for it, "
+                "or choose another save_dir"
+            ) from None
+        try:
+            if self.files() != self.files_at_start:
+                raise FileExistsError(
+                    f"{self.path}: another run has written here since; make a new Trainer"
+                )
+            yield
+        finally:
+            lock.release()
+
+    def clear(self) -> None:
+        """Remove the run that was here at the start, and nothing else."""
+        for path in self.files_at_start:
+            path.unlink()
+
+    def export(
+        self, model: PixelRNN, history: Sequence[Mapping[str, float]], samples: Callable[[], Tensor]
+    ) -> None:
+        """Write weights and samples of the history's last epoch where they are missing.
+
+        samples: makes rows of pictures to look at, (rows, B, 3, H, W).
+        """
+        epoch = len(history)
+        weights = self.path / f"model_epoch{epoch}.pth"
+        sheet = self.path / "samples" / f"sample_epoch{epoch}.png"
+        if not sheet.is_file():
+            rows = samples()
+            sheet.parent.mkdir(exist_ok=True)
+            with written_whole(sheet) as partial:
+                save_image(rows.flatten(0, 1), partial, nrow=rows.shape[1], format="png")
+        if not weights.is_file():
+            save_model(model, weights)
+
+    def write_log(self, history: Sequence[Mapping[str, float]]) -> None:
+        """`training_log.txt`: tab-separated, a header, a line an epoch."""
+        lines = ["\t".join(COLUMNS + VAL_COLUMNS)]
+        for log in history:
+            cells = [f"{log['epoch']:.0f}", f"{log['LR']:.4g}"]
+            cells += [f"{log[c]:.6f}" if c in log else "" for c in COLUMNS[2:] + VAL_COLUMNS]
+            lines.append("\t".join(cells))
+        with written_whole(self.path / LOG) as partial:
+            partial.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,21 +1,42 @@
-"""Pairs of an occluded picture and its original, and the mask that tells them apart."""
+"""Pairs of an occluded picture and its original, and the mask that tells them apart.
+
+Taught in notebooks/01_data_inspection.ipynb.
+"""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import Dataset, TensorDataset
+from torch.utils.data import Dataset, default_collate
 from torchvision import transforms
 
 from .checks import check_triple
+from .holes import HoleKind, random_hole
 from .pictures import list_pictures, read_mask, read_picture
 
 PREFIX = "occluded_"
-Triple = tuple[Tensor, Tensor, Tensor]  # occluded, original, mask
+SIZE = 128  # side of the pictures of a pair, in pixels
+
+
+class Batch(NamedTuple):
+    """Pairs and their holes: (B, 3, H, W), (B, 3, H, W), (B, 1, H, W); an item has no B.
+
+    Floats in [0, 1] or, as data are kept in memory, bytes in [0, 255]; `mask` is 1 (255) in the
+    hole, and `occluded` is black there.
+    """
+
+    occluded: Tensor
+    original: Tensor
+    mask: Tensor
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """On a device, as floats: the one place where bytes become floats."""
+        return Batch(*(as_float(tensor.to(device, non_blocking=True)) for tensor in self))
 
 
 def difference_mask(occluded: Tensor, original: Tensor, mask_thresh: float = 0.03) -> Tensor:
@@ -28,8 +49,8 @@ def difference_mask(occluded: Tensor, original: Tensor, mask_thresh: float = 0.0
     return (difference > mask_thresh).to(original.dtype)
 
 
-class ImageCompletionDataset(Dataset):
-    """Item i is `(occluded, original, mask)`: (3, H, W), (3, H, W), (1, H, W), 1 in the hole.
+class ImageCompletionDataset(Dataset[Batch]):
+    """Item i is a `Batch` of one picture: (3, H, W), (3, H, W), (1, H, W), 1 in the hole.
 
     An occluded picture `occluded_NAME` belongs to the original `NAME`. `transform` is applied
     to each picture as in torchvision, PIL in, tensor out; by default it resizes to 128 x 128
@@ -53,17 +74,19 @@ class ImageCompletionDataset(Dataset):
         mask_thresh: float = 0.03,
         *,
         mask_dir: str | os.PathLike | None = None,
-        augment: Callable[[Tensor, Tensor, Tensor], Triple] | None = None,
+        augment: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]] | None = None,
     ):
-        self.occluded_dir, self.original_dir = Path(occluded_dir), Path(original_dir)
+        self.occluded_dir = Path(occluded_dir)
+        self.original_dir = Path(original_dir)
         self.mask_dir = None if mask_dir is None else Path(mask_dir)
         self.transform = transform or transforms.Compose(
-            [transforms.Resize((128, 128)), transforms.ToTensor()]
+            [transforms.Resize((SIZE, SIZE)), transforms.ToTensor()]
         )
-        self.mask_thresh, self.augment = mask_thresh, augment
+        self.mask_thresh = mask_thresh
+        self.augment = augment
 
-        self.names = [name.removeprefix(PREFIX) for name in list_pictures(self.occluded_dir)]
         self._occluded_names = list_pictures(self.occluded_dir)
+        self.names = [name.removeprefix(PREFIX) for name in self._occluded_names]
         originals = set(list_pictures(self.original_dir))
         masks = None if self.mask_dir is None else set(list_pictures(self.mask_dir))
         for occluded, name in zip(self._occluded_names, self.names, strict=True):
@@ -85,7 +108,7 @@ class ImageCompletionDataset(Dataset):
     def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, index: int) -> Triple:
+    def __getitem__(self, index: int) -> Batch:
         name = self.names[index]
         occluded_path = self.occluded_dir / self._occluded_names[index]
         pictures = [read_picture(occluded_path), read_picture(self.original_dir / name)]
@@ -115,26 +138,82 @@ class ImageCompletionDataset(Dataset):
             check_triple(occluded[None], original[None], mask[None])
         except (TypeError, ValueError) as error:
             raise type(error)(f"{occluded_path}: after the transform, {error}") from None
-        return occluded, original, mask
+        return Batch(occluded, original, mask)
 
     def _transformed(self, pictures: list[Image.Image]) -> list[Tensor]:
         """Each through the transform, from one state of torch's random numbers."""
-        before, results = torch.get_rng_state(), []
+        before = torch.get_rng_state()
+        results = []
         for picture in pictures:
             torch.set_rng_state(before)
             results.append(self.transform(picture))
         return results
 
 
-def in_memory(pairs: ImageCompletionDataset) -> TensorDataset:
-    """All pairs, read once, as uint8 in [0, 255]: 112 KB for one of 128 x 128.
+class PairsInMemory(Dataset[Batch]):
+    """All pairs of a data set, read once, as bytes: 112 KB for one of 128 x 128.
 
     Exact for the default transform, whose values are multiples of 1/255.
     """
-    parts = zip(*(pairs[i] for i in range(len(pairs))), strict=True)
-    return TensorDataset(*((255 * torch.stack(part)).round().byte() for part in parts))
+
+    def __init__(self, pairs: Dataset[Batch]):
+        items = [pairs[i] for i in range(len(pairs))]  # type: ignore[arg-type]
+        parts = zip(*items, strict=True)
+        self.all = Batch(*((255 * torch.stack(part)).round().byte() for part in parts))
+
+    def __len__(self) -> int:
+        return len(self.all.mask)
+
+    def __getitem__(self, index: int) -> Batch:
+        return Batch(*(part[index] for part in self.all))
 
 
 def as_float(tensor: Tensor) -> Tensor:
     """uint8 in [0, 255] -> float32 in [0, 1]; a float tensor stays as it is."""
     return tensor.float() / 255 if tensor.dtype == torch.uint8 else tensor
+
+
+def evenly(pairs: Dataset[Batch], count: int) -> Batch:
+    """At most `count` pairs spread evenly over a data set, as one batch."""
+    total = len(pairs)  # type: ignore[arg-type]
+    chosen = np.linspace(0, total - 1, min(count, total)).astype(int)
+    return Batch(*default_collate([pairs[i] for i in chosen.tolist()]))
+
+
+def crop_and_cover(
+    batch: Batch | tuple[Tensor, Tensor, Tensor],
+    crop_size: int | None,
+    fresh_holes: bool,
+    rng: np.random.Generator,
+    hole_kind: HoleKind = "both",
+    longest_hole: int | None = None,
+) -> Batch:
+    """Cut a random square out of each pair of a batch, and cover it with a fresh random hole.
+
+    Floats or bytes. With `crop_size` None or no smaller than the picture, whole pictures stay;
+    without `fresh_holes` the stored holes stay, and a crop is placed so that it holds a pixel of
+    its hole. Fresh crops are also mirrored at random. `hole_kind` and `longest_hole` go to
+    `random_hole`.
+    """
+    occluded, original, mask = batch
+    full = 1 if mask.is_floating_point() else 255
+    height, width = original.shape[-2:]
+    h = min(crop_size or height, height)
+    w = min(crop_size or width, width)
+    crops: list[Batch] = []
+    for item in zip(occluded, original, mask, strict=True):
+        top = rng.integers(0, height - h + 1)
+        left = rng.integers(0, width - w + 1)
+        if not fresh_holes and len(holes := torch.nonzero(item[2][0])):
+            y, x = holes[rng.integers(len(holes))].tolist()
+            top = rng.integers(max(0, y - h + 1), min(y, height - h) + 1)
+            left = rng.integers(max(0, x - w + 1), min(x, width - w) + 1)
+        occ, orig, m = (t[:, top : top + h, left : left + w] for t in item)
+        if fresh_holes:
+            if rng.random() < 0.5:
+                orig = orig.flip(-1)
+            hole = torch.from_numpy(random_hole((h, w), rng, hole_kind, longest_hole))[None]
+            occ = orig.masked_fill(hole, 0)
+            m = hole.to(m.dtype) * full
+        crops.append(Batch(occ, orig, m))
+    return Batch(*default_collate(crops))

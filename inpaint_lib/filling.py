@@ -1,11 +1,16 @@
-"""Putting a prediction into the hole, and two good guesses of what belongs there."""
+"""Putting a prediction into the hole, and two smooth fills to start from.
+
+Taught in notebooks/01_data_inspection.ipynb.
+"""
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor
 
 TENSION = 0.1  # a little of a stretched membrane in the plate keeps wide holes from overshooting
+Prefill = Literal["push-pull", "thin-plate"]
 
 
 def compose(occluded: Tensor, pred: Tensor, mask: Tensor) -> Tensor:
@@ -42,7 +47,7 @@ def push_pull(
 
 
 def thin_plate(image: Tensor, mask: Tensor) -> Tensor:
-    """Fill the hole as a thin plate bends that is held at the known pixels (Duchon 1977).
+    """Fill the hole with the surface of a thin plate held by the known pixels (Duchon 1977).
 
     The plate with the least bending solves the biharmonic equation in the hole. Push-pull is
     where the solution starts, from the coarsest picture to the finest (cascadic multigrid:
@@ -63,14 +68,17 @@ def _bend(u: Tensor, mask: Tensor, steps: int) -> Tensor:
         return (_laplacian(bent) - TENSION * bent) * mask
 
     residual = -energy_gradient(u)
-    direction, size = residual, residual.square().sum(dim=(2, 3), keepdim=True)
+    direction = residual
+    size = residual.square().sum(dim=(2, 3), keepdim=True)
     solved = 1e-8 * size.clamp(min=1e-6)  # beyond it float32 would only add noise
     for _ in range(steps):
         bent = energy_gradient(direction)
         along = (direction * bent).sum(dim=(2, 3), keepdim=True).clamp(min=1e-12)
         step = size / along * (size > solved)
-        u, residual = u + step * direction, residual - step * bent
-        before, size = size, residual.square().sum(dim=(2, 3), keepdim=True)
+        u = u + step * direction
+        residual = residual - step * bent
+        before = size
+        size = residual.square().sum(dim=(2, 3), keepdim=True)
         direction = residual + size / before.clamp(min=1e-12) * direction
     return u
 
@@ -82,3 +90,9 @@ def _laplacian(u: Tensor) -> Tensor:
     neighbours += v[..., 1:-1, :-2]
     neighbours += v[..., 1:-1, 2:]
     return neighbours.sub_(u, alpha=4)
+
+
+FILLS: dict[Prefill, Callable[[Tensor, Tensor], Tensor]] = {
+    "push-pull": push_pull,
+    "thin-plate": thin_plate,
+}

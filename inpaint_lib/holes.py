@@ -1,11 +1,11 @@
-"""Holes: boxes and brush strokes, drawn at random into a mask or over a batch."""
+"""Holes: boxes and brush strokes, drawn at random into a mask."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw
-from torch import Tensor
+
+from .checks import check_choice
 
 HoleKind = Literal["both", "boxes", "strokes"]
 Box = tuple[int, int, int, int]  # left, top, width, height in pixels
@@ -14,7 +14,8 @@ Box = tuple[int, int, int, int]  # left, top, width, height in pixels
 def random_box(size: tuple[int, int], sides: tuple[int, int], rng: np.random.Generator) -> Box:
     """A box inside a picture of `size` (height, width); each side drawn from `sides`, inclusive."""
     w, h = (int(rng.integers(sides[0], sides[1] + 1)) for _ in range(2))
-    w, h = min(w, size[1]), min(h, size[0])
+    w = min(w, size[1])
+    h = min(h, size[0])
     return int(rng.integers(0, size[1] - w + 1)), int(rng.integers(0, size[0] - h + 1)), w, h
 
 
@@ -45,7 +46,8 @@ def strokes_mask(
         draw = ImageDraw.Draw(canvas)
         for _ in range(strokes):
             x, y = rng.uniform(0, width), rng.uniform(0, height)
-            angle, brush = rng.uniform(0, 2 * np.pi), int(rng.integers(widths[0], widths[1] + 1))
+            angle = rng.uniform(0, 2 * np.pi)
+            brush = int(rng.integers(widths[0], widths[1] + 1))
             for _ in range(int(rng.integers(4, 9))):
                 angle += rng.normal(0, 0.6)
                 end = x + piece * np.cos(angle), y + piece * np.sin(angle)
@@ -59,18 +61,27 @@ def strokes_mask(
     return mask
 
 
+def bounding_box(mask: np.ndarray) -> tuple[slice, slice]:
+    """(rows, columns) of the smallest box around the True pixels of a mask (H, W), not empty."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    columns = np.flatnonzero(mask.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
 def random_hole(
     size: tuple[int, int],
     rng: np.random.Generator,
     kind: HoleKind = "both",
     longest: int | None = None,
 ) -> np.ndarray:
-    """A fresh hole for training, (height, width) bool: boxes, or in one case of three strokes.
+    """A fresh hole for training, (height, width) bool: boxes or, one time in three, strokes.
 
     One or two boxes with sides from 8 pixels to `longest`, by default and at most three
     quarters of the picture's shorter side, as often between 8 and 16 as between 16 and 32; or
-    as many brush strokes as suit the size. `kind` asks for one of the two alone.
+    as many brush strokes as suit the size. `kind` asks for one of the two alone; raises
+    ValueError for any other.
     """
+    check_choice("hole_kind", kind, HoleKind)
     if kind == "strokes" or (kind == "both" and min(size) >= 32 and rng.random() < 1 / 3):
         return strokes_mask(size, rng, strokes=max(1, round(4 * size[0] * size[1] / 128**2)))
     most = max(1, 3 * min(size) // 4)
@@ -81,40 +92,3 @@ def random_hole(
         side = shortest * (longest / shortest) ** rng.random()
         boxes.append(random_box(size, (round(0.85 * side), round(side)), rng))
     return boxes_mask(size, boxes)
-
-
-def crop_and_cover(
-    batch: tuple[Tensor, Tensor, Tensor],
-    crop_size: int | None,
-    fresh_holes: bool,
-    rng: np.random.Generator,
-    hole_kind: HoleKind = "both",
-    longest_hole: int | None = None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Cut a random square out of each triple of a batch, and cover it with a fresh random hole.
-
-    batch (B, 3, H, W), (B, 3, H, W), (B, 1, H, W), float or uint8. With `crop_size` None or no
-    smaller than the picture, whole pictures stay; without `fresh_holes` the stored holes stay,
-    and a crop is placed so that it holds a pixel of its hole. Fresh: mirrored at random too;
-    for the last two see `random_hole`.
-    """
-    occluded, original, mask = batch
-    full = 1 if mask.is_floating_point() else 255
-    height, width = original.shape[-2:]
-    h, w = min(crop_size or height, height), min(crop_size or width, width)
-    crops: list[Any] = []
-    for item in zip(occluded, original, mask, strict=True):
-        top, left = rng.integers(0, height - h + 1), rng.integers(0, width - w + 1)
-        if not fresh_holes and len(holes := torch.nonzero(item[2][0])):
-            y, x = holes[rng.integers(len(holes))].tolist()
-            top = rng.integers(max(0, y - h + 1), min(y, height - h) + 1)
-            left = rng.integers(max(0, x - w + 1), min(x, width - w) + 1)
-        occ, orig, m = (t[:, top : top + h, left : left + w] for t in item)
-        if fresh_holes:
-            if rng.random() < 0.5:
-                orig = orig.flip(-1)
-            hole = torch.from_numpy(random_hole((h, w), rng, hole_kind, longest_hole))[None]
-            occ, m = orig.masked_fill(hole, 0), hole.to(m.dtype) * full
-        crops.append((occ, orig, m))
-    first, second, third = (torch.stack(parts) for parts in zip(*crops, strict=True))
-    return first, second, third

@@ -1,13 +1,19 @@
-"""The three building blocks of the network: gated layer, ConvLSTM cell, residual block."""
+"""The three building blocks of the network: gated layer, ConvLSTM cell, residual block.
+
+Taught in notebooks/02_components.ipynb.
+"""
 
 import math
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+Norm = Literal["batch", "group"]
 
-def make_norm(kind: str, channels: int) -> nn.Module:
+
+def make_norm(kind: Norm, channels: int) -> nn.Module:
     """`"batch"`: BatchNorm (Ioffe & Szegedy 2015). `"group"`: GroupNorm (Wu & He 2018).
 
     GroupNorm has no memory of other pictures: it behaves the same in training and in use,
@@ -17,7 +23,7 @@ def make_norm(kind: str, channels: int) -> nn.Module:
         return nn.BatchNorm2d(channels)
     if kind == "group":
         return nn.GroupNorm(math.gcd(8, channels), channels)
-    raise ValueError(f"norm {kind!r}: choose 'batch' or 'group'")
+    raise ValueError(f"norm {kind!r}: choose one of {', '.join(map(repr, get_args(Norm)))}")
 
 
 class ResidualBlock(nn.Module):
@@ -26,7 +32,7 @@ class ResidualBlock(nn.Module):
     (B, channels, H, W) -> (B, channels, H, W).
     """
 
-    def __init__(self, channels: int, *, norm: str = "batch"):
+    def __init__(self, channels: int, *, norm: Norm = "batch"):
         super().__init__()
         self.body = nn.Sequential(
             nn.Conv2d(channels, channels, 3, padding=1),
@@ -48,7 +54,7 @@ class GatedPixelRNNLayer(nn.Module):
     convolutions: all pixels are computed at once. (B, channels, H, W) -> the same shape.
     """
 
-    def __init__(self, channels: int, *, norm: str = "batch"):
+    def __init__(self, channels: int, *, norm: Norm = "batch"):
         super().__init__()
         self.feature = nn.Sequential(
             nn.Conv2d(channels, channels, 3, padding=1), make_norm(norm, channels)
@@ -85,8 +91,8 @@ class ConvLSTMCell(nn.Module):
         costs half: zeros are not convolved.
         """
         if state is None:
-            weight, padding = self.conv.weight[:, : x.shape[1]], self.conv.padding[0]
-            gates = F.conv2d(x, weight, self.conv.bias, padding=padding)
+            weight = self.conv.weight[:, : x.shape[1]]
+            gates = F.conv2d(x, weight, self.conv.bias, padding=self.conv.padding[0])
             c_prev = torch.zeros_like(gates[:, : self.hidden_channels])
         else:
             h_prev, c_prev = state

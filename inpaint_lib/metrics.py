@@ -1,4 +1,4 @@
-"""How alike two pictures are: SSIM and PSNR."""
+"""How alike two pictures are: SSIM and PSNR. Taught in notebooks/03_ssim_and_loss.ipynb."""
 
 import torch
 import torch.nn.functional as F
@@ -78,8 +78,7 @@ def ssim(
 ) -> Tensor:
     """Mean of `ssim_map` over the batch, a scalar in [-1, 1]; the arguments are the same.
 
-    The network this tutorial grew from said [0, 1]; pictures whose windows vary against each
-    other score below 0.
+    Below 0 where pictures vary against each other.
     """
     return ssim_map(img1, img2, window_size, sigma, data_range, eps).mean()
 

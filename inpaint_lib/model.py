@@ -1,4 +1,4 @@
-"""The network."""
+"""The network. Taught in notebooks/02_components.ipynb."""
 
 from typing import Any
 
@@ -6,11 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .checks import check_shape
-from .filling import push_pull, thin_plate
-from .layers import ConvLSTMCell, GatedPixelRNNLayer, ResidualBlock, make_norm
-
-FILLS = {None: None, "push-pull": push_pull, "thin-plate": thin_plate}
+from .checks import check_choice, check_number, check_shape
+from .filling import FILLS, Prefill
+from .layers import ConvLSTMCell, GatedPixelRNNLayer, Norm, ResidualBlock, make_norm
 
 
 class PixelRNN(nn.Module):
@@ -41,8 +39,8 @@ class PixelRNN(nn.Module):
         num_layers: int = 3,
         *,
         patch_size: int = 1,
-        norm: str = "batch",
-        prefill: str | None = None,
+        norm: Norm = "batch",
+        prefill: Prefill | None = None,
         standardize: bool = False,
     ):
         super().__init__()
@@ -55,9 +53,12 @@ class PixelRNN(nn.Module):
             "prefill": prefill,
             "standardize": standardize,
         }
-        if prefill not in FILLS:
-            raise ValueError(f"prefill {prefill!r}: choose 'push-pull', 'thin-plate' or None")
-        self.patch_size, self.fill, self.standardize = patch_size, FILLS[prefill], standardize
+        for name in ("in_channels", "hidden_channels", "num_layers", "patch_size"):
+            check_number(name, self.config[name], least=1, whole=True)
+        check_choice("prefill", prefill, Prefill | None)
+        self.patch_size = patch_size
+        self.fill = None if prefill is None else FILLS[prefill]
+        self.standardize = standardize
         pixels = patch_size**2
         self.input_conv = nn.Conv2d(in_channels * pixels, hidden_channels, 7, padding=3)
         self.layers = nn.ModuleList(
@@ -71,8 +72,9 @@ class PixelRNN(nn.Module):
         last = nn.Conv2d(width, 3 * pixels, 1)
         self.output_conv = nn.Sequential(
             nn.Conv2d(hidden_channels, width, 3, padding=1),
-            # Without a norm here these ReLUs die when training starts at a fill: any noise on
-            # top of it is punished, and what turns a ReLU off for good removes noise.
+            # With a prefill the output starts at zero. Until the network is better than the
+            # fill, its noise only costs; gradient descent removes it by killing these ReLUs.
+            # A norm in front keeps them alive.
             *([make_norm(norm, width)] if norm == "group" else []),
             nn.ReLU(),
             last,
@@ -97,21 +99,22 @@ class PixelRNN(nn.Module):
         height, width = img_rgb.shape[-2:]
         start = self.fill(img_rgb, mask) if self.fill else img_rgb
         mean, deviation = _known(start, mask) if self.standardize else (0.0, 1.0)
-        x = torch.cat([(start - mean) / deviation, mask], dim=1)
+        x = torch.cat([(start - mean) / deviation, mask], dim=1)  # (B, 4, H, W)
         if self.patch_size > 1:
             right, bottom = -width % self.patch_size, -height % self.patch_size
-            x = F.pixel_unshuffle(F.pad(x, (0, right, 0, bottom), "replicate"), self.patch_size)
+            x = F.pad(x, (0, right, 0, bottom), "replicate")
+            x = F.pixel_unshuffle(x, self.patch_size)  # (B, 4 p^2, H/p, W/p), p the patch_size
 
-        skip = x = self.input_conv(x)
+        skip = x = self.input_conv(x)  # (B, hidden_channels, H/p, W/p)
         state = None
         for layer in self.layers:
             x = layer(x)
-            state = self.convlstm(x, state)
+            state = self.convlstm(x, state)  # (h, c), each of x's shape
             x = x + state[0] + skip
-        out = self.output_conv(self.res_blocks(x))
+        out = self.output_conv(self.res_blocks(x))  # (B, 3 p^2, H/p, W/p)
 
         if self.patch_size > 1:
-            out = F.pixel_shuffle(out, self.patch_size)[..., :height, :width]
+            out = F.pixel_shuffle(out, self.patch_size)[..., :height, :width]  # (B, 3, H, W)
         return (start + deviation * out).clamp(0, 1) if self.fill else out
 
 
@@ -121,17 +124,26 @@ def _known(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     count = known.sum(dim=(2, 3), keepdim=True).clamp(min=1)
     mean = (image * known).sum(dim=(2, 3), keepdim=True) / count
     variance = ((image - mean).square() * known).sum(dim=(2, 3), keepdim=True) / count
-    return mean, (variance.mean(dim=1, keepdim=True) + 1e-4).sqrt()  # 1e-4: of a flat picture
+    # 1e-4: a flat picture has no deviation to divide by.
+    return mean, (variance.mean(dim=1, keepdim=True) + 1e-4).sqrt()
 
 
 def choose_device(name: torch.device | str | None = None) -> torch.device:
     """The device of that name; None: the accelerator that torch finds, else the CPU.
 
-    Raises ValueError when torch knows no device of that name.
+    Raises ValueError when torch knows no device of that name, or finds none here.
     """
-    if name is not None:
-        try:
-            return torch.device(name)
-        except RuntimeError as error:
-            raise ValueError(f"device {name!r}: {error}") from None
-    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    here = torch.accelerator.current_accelerator(check_available=True)
+    if name is None:
+        return here or torch.device("cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"device {str(name)!r}: {error}") from None
+    if device.type in ("cpu", "meta"):
+        return device
+    found = "only the CPU" if here is None else f"{torch.accelerator.device_count()} x {here.type}"
+    missing = here is None or device.type != here.type
+    if missing or (device.index or 0) >= torch.accelerator.device_count():
+        raise ValueError(f"device {str(name)!r}: is not there; torch finds {found}")
+    return device

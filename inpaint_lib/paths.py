@@ -4,6 +4,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal, NamedTuple
+
+World = Literal["photographs", "bricks"]
+Split = Literal["train", "val", "test"]
 
 
 def default_path(*parts: str) -> Path:
@@ -17,6 +21,30 @@ def default_path(*parts: str) -> Path:
     if not (root / "pyproject.toml").is_file():
         root = Path.cwd()
     return root.joinpath(*parts)
+
+
+def world_folder(world: World, root: Path | None = None) -> Path:
+    """Where the pairs of a world are: dataset/ itself for photographs, dataset/bricks."""
+    root = root or default_path("dataset")
+    return root if world == "photographs" else root / world
+
+
+class PairFolders(NamedTuple):
+    """The folders of prepared pairs."""
+
+    occluded: Path
+    original: Path
+    mask: Path
+
+
+def pair_folders(folder: Path) -> PairFolders:
+    """The folders that `prepare` writes: `occluded_images`, `original_images`, `masks`."""
+    return PairFolders(folder / "occluded_images", folder / "original_images", folder / "masks")
+
+
+def shipped_weights(world: World) -> Path:
+    """The file of the weights that come with the project."""
+    return default_path("checkpoints", f"{world}.pth")
 
 
 @contextmanager

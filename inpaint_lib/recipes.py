@@ -1,16 +1,15 @@
 """The preset: what learns most in the minutes there are, and the shipped weights made with it."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import tyro
 
 from .checkpoints import save_model
-from .paths import default_path
+from .paths import World, default_path, pair_folders, world_folder
 from .photographs import prepare, read_manifest
 from .training import TrainConfig, Trainer, run
 
-World = Literal["photographs", "bricks"]
 PRESET: dict[str, Any] = {
     "batch_size": 8,
     "lr": 1e-3,
@@ -31,14 +30,15 @@ PRESET: dict[str, Any] = {
 
 def preset(data: Path, save_dir: Path, **changes: Any) -> TrainConfig:
     """The preset for a folder with the `train` and `val` pairs that `prepare` makes."""
-    train, val = data / "train", data / "val"
+    train = pair_folders(data / "train")
+    val = pair_folders(data / "val")
     folders = {
-        "occluded_dir": train / "occluded_images",
-        "original_dir": train / "original_images",
-        "mask_dir": train / "masks",
-        "val_occluded_dir": val / "occluded_images",
-        "val_original_dir": val / "original_images",
-        "val_mask_dir": val / "masks",
+        "occluded_dir": train.occluded,
+        "original_dir": train.original,
+        "mask_dir": train.mask,
+        "val_occluded_dir": val.occluded,
+        "val_original_dir": val.original,
+        "val_mask_dir": val.mask,
     }
     return TrainConfig(save_dir=save_dir, **folders | PRESET | changes)
 
@@ -56,7 +56,7 @@ def rebuild(world: tyro.conf.Positional[World]) -> None:
         world: Which of the two sets of weights.
     """
     root = default_path("dataset", "many")
-    data = root / "bricks" if world == "bricks" else root
+    data = world_folder(world, root)
     if len(read_manifest(data / "train" / "manifest.csv")) < PAIRS:
         prepare(out=root, train_pairs=PAIRS)
     save_dir = default_path("checkpoints", "runs", world)

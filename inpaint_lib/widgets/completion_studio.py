@@ -253,7 +253,7 @@ class CompletionStudio(Panel):
     def _network(self) -> PixelRNN:
         world = self.weights.value
         if world not in self._models:
-            self._models[world] = load_model(None if world == "photographs" else world)
+            self._models[world] = load_model(world)
         return self._models[world]
 
     def _show_methods(self, _: Any = None) -> None:

@@ -87,7 +87,7 @@ def untrained() -> PixelRNN:
 
 NETWORKS: dict[str, Callable[[], PixelRNN]] = {
     "plain, untrained": untrained,
-    "photographs, trained": partial(load_model, device="cpu"),
+    "photographs, trained": partial(load_model, "photographs", device="cpu"),
     "bricks, trained": partial(load_model, "bricks", device="cpu"),
 }
 

@@ -10,7 +10,7 @@ from typing import Any
 import ipywidgets
 
 from .. import figures
-from ..data import Triple
+from ..data import Batch
 from ..model import FILLS, choose_device
 from ..paths import default_path
 from ..recipes import preset
@@ -48,7 +48,7 @@ class TrainingPanel(Panel):
         self.kept: Kept | None = None
         self.live: Run | None = None
         self.samples: Samples | None = None
-        self._batch: Triple | None = None
+        self._batch: Batch | None = None
         self._lock = threading.RLock()  # clicks come from one thread, steps from another
         self._turning = False
         self._next_words = self._next_pictures = 0.0  # by the clock of perf_counter
@@ -129,7 +129,7 @@ class TrainingPanel(Panel):
         name = f"{prefill} fill" if prefill else NOISE
         if self.samples is None or self.samples.name != name:
             self._batch = self._batch or fixed_pairs(self.base)
-            fill = FILLS[prefill] or (lambda occluded, mask: occluded)
+            fill = FILLS[prefill] if prefill else lambda occluded, mask: occluded
             self.samples = look(fill, self._batch, name)
             self._draw_samples()
 
@@ -194,9 +194,8 @@ class TrainingPanel(Panel):
 
     def _look(self, trainer: Trainer) -> Samples:
         self._batch = self._batch or fixed_pairs(trainer.config)
-        occluded, original, mask = (t.to(trainer.device) for t in self._batch)
         name = f"epoch {trainer.epoch}" if trainer.epoch else "start"
-        return look(trainer.model.eval(), (occluded, original, mask), name)
+        return look(trainer.model.eval(), self._batch.to(trainer.device), name)
 
     def _follow(self, run: Run | None) -> None:
         """Called by the run; with None when another panel has taken it over."""

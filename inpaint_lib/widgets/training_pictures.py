@@ -9,11 +9,10 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
-from torch.utils.data import default_collate
 
 from .. import figures
 from ..completion import to_pixels
-from ..data import ImageCompletionDataset, Triple
+from ..data import Batch, ImageCompletionDataset, evenly
 from ..filling import compose
 from ..metrics import psnr
 from ..training import TrainConfig
@@ -31,19 +30,17 @@ class Samples(NamedTuple):
     decibels: list[float]
 
 
-def fixed_pairs(config: TrainConfig, count: int = 6) -> Triple:
+def fixed_pairs(config: TrainConfig, count: int = 6) -> Batch:
     """A batch of the validation pairs, of training's where there are none, evenly spread."""
     folders = config.val_occluded_dir, config.val_original_dir, config.val_mask_dir
     if folders[0] is None or folders[1] is None:
         folders = config.occluded_dir, config.original_dir, config.mask_dir
     pairs = ImageCompletionDataset(folders[0], folders[1], mask_dir=folders[2])  # type: ignore[arg-type]
-    chosen = np.linspace(0, len(pairs) - 1, min(count, len(pairs))).astype(int)
-    occluded, original, mask = default_collate([pairs[i] for i in chosen.tolist()])
-    return occluded, original, mask
+    return evenly(pairs, count)
 
 
 @torch.no_grad()
-def look(predict: Callable[[Tensor, Tensor], Tensor], batch: Triple, name: str) -> Samples:
+def look(predict: Callable[[Tensor, Tensor], Tensor], batch: Batch, name: str) -> Samples:
     """Complete a batch with a network in eval mode, or with a fill."""
     occluded, original, mask = batch
     pred = predict(occluded, mask)
