@@ -10,15 +10,15 @@ from typing import Any
 import ipywidgets
 from PIL import Image
 
-from .. import figures
-from ..checkpoints import load_model
-from ..completion import complete
-from ..model import PixelRNN
-from ..paths import written_whole
-from ..photographs import brick_source, tutorial_source
-from ..pictures import read_picture
+from ... import figures
+from ...checkpoints import load_model
+from ...model import PixelRNN
+from ...paths import written_whole
+from ...photographs import brick_source, tutorial_source
+from ...photographs.completion import complete
+from ...pictures import read_picture
+from ..panel import Panel, Picture, Words
 from .canvas import Canvas, Shape, Upload, heading, preview, rasterise
-from .panel import Panel, Picture, Words
 from .surroundings import about, draw, fills, neighbourhood, numbers
 
 # None of them was trained on; the wall is the part that was held out.

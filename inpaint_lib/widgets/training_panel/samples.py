@@ -11,12 +11,12 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 from torch.utils.data import default_collate
 
-from .. import figures
-from ..completion import to_pixels
-from ..data import ImageCompletionDataset, Triple
-from ..filling import compose
-from ..metrics import psnr
-from ..training import TrainConfig
+from ... import figures
+from ...data import ImageCompletionDataset, Triple
+from ...filling import compose
+from ...metrics import psnr
+from ...pictures import to_pixels
+from ...training import TrainConfig
 
 NOISE = "noise"
 

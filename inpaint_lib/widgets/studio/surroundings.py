@@ -7,17 +7,18 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from .. import evaluation
-from ..chapters.figures_01 import pictures_in_rows
-from ..completion import to_tensor, windows
-from ..filling import push_pull
-from ..metrics import psnr
+from ...figures import pictures_in_rows
+from ...filling import push_pull
+from ...metrics import psnr
+from ...photographs import baselines
+from ...photographs.completion import windows
+from ...pictures import to_tensor
 
 RADIUS = 5  # of OpenCV's methods, in pixels
 CLASSICS = {
-    "Telea": evaluation.telea(RADIUS),
-    "Navier-Stokes": evaluation.navier_stokes(RADIUS),
-    "push-pull": evaluation.smooth(push_pull),
+    "Telea": baselines.telea(RADIUS),
+    "Navier-Stokes": baselines.navier_stokes(RADIUS),
+    "push-pull": baselines.smooth(push_pull),
 }
 LARGEST = 384  # a larger neighbourhood of a hole is reduced before it is compared
 
@@ -51,7 +52,7 @@ def neighbourhood(
 
 def fills(near: Neighbourhood, *, biharmonic: bool = False) -> dict[str, np.ndarray]:
     """The network's result and the classics' (H, W, 3) uint8, by name."""
-    methods = CLASSICS | ({"biharmonic": evaluation.biharmonic} if biharmonic else {})
+    methods = CLASSICS | ({"biharmonic": baselines.biharmonic} if biharmonic else {})
     occluded = np.where(near.hole[..., None], 0, near.photo).astype(np.uint8)
     return {"network": near.network} | {
         name: method(occluded, near.hole) for name, method in methods.items()

@@ -9,16 +9,17 @@ from typing import Any
 
 import ipywidgets
 
-from .. import figures
-from ..data import Triple
-from ..model import FILLS, choose_device
-from ..paths import default_path
-from ..recipes import preset
-from ..training import TrainConfig, Trainer
-from .panel import Panel, Picture, Words
-from .training_cost import duration, forecast
-from .training_knobs import columns, make_knobs, set_knob, value_of, without_effect
-from .training_pictures import (
+from ... import figures
+from ...data import Triple
+from ...model import FILLS, choose_device
+from ...paths import default_path
+from ...photographs.recipes import preset
+from ...training import TrainConfig, Trainer
+from ..panel import Panel, Picture, Words
+from .forecast import duration, forecast
+from .knobs import columns, make_knobs, set_knob, value_of, without_effect
+from .run import BUSY, Kept, Run, State, read_kept, sentence
+from .samples import (
     NOISE,
     Samples,
     curves_in_words,
@@ -28,7 +29,6 @@ from .training_pictures import (
     look,
     samples_in_words,
 )
-from .training_run import BUSY, Kept, Run, State, read_kept, sentence
 
 SHORT = 8  # epochs on the wall: a minute or two on one core
 WORDS_EVERY, PICTURES_EVERY = 0.5, 2.0  # seconds

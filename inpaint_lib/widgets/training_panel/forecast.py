@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ..model import PixelRNN, choose_device
-from ..pictures import list_pictures
-from ..training import TrainConfig, train_step
+from ...model import PixelRNN, choose_device
+from ...pictures import list_pictures
+from ...training import TrainConfig, train_step
 
 SIDE = 128  # of a whole picture in pixels, as the dataset reads it
 

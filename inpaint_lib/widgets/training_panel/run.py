@@ -8,11 +8,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal, cast
 
-from ..checkpoints import read_checkpoint
-from ..model import PixelRNN
-from ..paths import default_path
-from ..training import Step, TrainConfig, Trainer
-from .training_cost import duration
+from ...checkpoints import read_checkpoint
+from ...model import PixelRNN
+from ...paths import default_path
+from ...training import Step, TrainConfig, Trainer
+from .forecast import duration
 
 State = Literal["idle", "running", "paused", "stopping", "stopped", "finished", "failed"]
 BUSY = ("running", "paused", "stopping")

@@ -9,9 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from ..chapters.figures_02 import INK, SHARE, SIGNED
-from ..figures import BLUE, ORANGE
-from ..holes import Box
+from ...figures import BLUE, INK, ORANGE, SHARE, SIGNED
+from ...holes import Box
 
 WIDTH, HEIGHT, SIDE, LEFT, TOP, GAP = 940, 280, 166, 6, 42, 22  # of the figure, in its points
 

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..completion import to_tensor
-from ..holes import boxes_mask
-from ..model import PixelRNN
+from ...holes import boxes_mask
+from ...model import PixelRNN
+from ...pictures import to_tensor
 
 
 class Step(NamedTuple):

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from .. import figures
-from ..checkpoints import load_model
-from ..model import PixelRNN
-from ..paths import default_path
-from ..photographs import ensure_prepared
-from ..pictures import read_picture
-from .inside import Run, compute, looks_everywhere, receptive_fields
-from .panel import Panel, Picture, Words
-from .step_figure import after_step
+from ... import figures
+from ...checkpoints import load_model
+from ...model import PixelRNN
+from ...paths import default_path
+from ...photographs import ensure_prepared
+from ...pictures import read_picture
+from ..panel import Panel, Picture, Words
+from .figure import after_step
+from .trace import Run, compute, looks_everywhere, receptive_fields
 
 PHOTOGRAPHS = {
     "flower": ("val", "original_images", "0085_flower.png"),
