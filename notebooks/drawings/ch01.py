@@ -8,42 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from ..figures import BLUE, GREEN, ORANGE
+from inpaint_lib.figures import BLUE, GREEN, ORANGE, VERMILION
 
-VERMILION, GREY, BLACK = "#D55E00", "#767676", "#222222"
+GREY, BLACK = "#767676", "#222222"
 SERIES = (BLUE, ORANGE, GREEN, VERMILION, "#CC79A7", "#56B4E9", BLACK)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-
-
-def grey(mask: np.ndarray) -> np.ndarray:
-    """A mask (H, W) bool as a picture (H, W, 3) uint8: white is hole."""
-    return np.repeat(mask[..., None].astype(np.uint8) * 255, 3, axis=2)
-
-
-def verdict(found: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """Two masks (H, W) bool as a picture: white found, orange missed, blue wrongly found."""
-    picture = grey(found & hole)
-    picture[hole & ~found] = [int(VERMILION[i : i + 2], 16) for i in (1, 3, 5)]
-    picture[found & ~hole] = (86, 180, 233)
-    return picture
-
-
-def pictures_in_rows(
-    rows: Mapping[str, Sequence[np.ndarray]], titles: Sequence[str] = (), side: float = 1.55
-) -> Figure:
-    """Pictures (H, W, 3) uint8 in rows; a name left of each row, a title above each column."""
-    down, across = len(rows), max(len(row) for row in rows.values())
-    figure = Figure(figsize=(side * across + 0.5, side * down + 0.4), layout="constrained")
-    axes = figure.subplots(down, across, squeeze=False)
-    for line, (name, row) in zip(axes, rows.items(), strict=True):
-        for ax, picture in zip(line, row, strict=True):
-            ax.imshow(picture, interpolation="none", cmap="gray")
-            ax.set(xticks=[], yticks=[])
-            ax.spines[:].set_color("#bbbbbb")
-        line[0].set_ylabel(name, fontsize=10)
-    for ax, title in zip(axes[0], titles, strict=False):
-        ax.set_title(title, fontsize=10)
-    return figure
 
 
 def crops_on_photographs(

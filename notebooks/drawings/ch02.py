@@ -3,26 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Patch, Rectangle
 
-from ..figures import BLUE, GREEN, ORANGE
+from inpaint_lib.figures import BLUE, GREEN, INK, ORANGE, SHARE, SIGNED
 
-# Tints of the house's three colours for boxes that carry text, and a dark grey for lines.
-LIGHT_BLUE, LIGHT_ORANGE, LIGHT_GREEN, GREY, INK = (
-    "#D3E7F3",
-    "#FBE7BF",
-    "#CCEBE0",
-    "#ECECEC",
-    "#333333",
-)
-# Few steps: the eye does not miss the others, and the notebook's file is a third smaller.
-SIGNED = matplotlib.colormaps["PuOr"].resampled(33)
-SHARE = matplotlib.colormaps["gray"].resampled(33)
+# Tints of the house's three colours for boxes that carry text.
+LIGHT_BLUE, LIGHT_ORANGE, LIGHT_GREEN, GREY = "#D3E7F3", "#FBE7BF", "#CCEBE0", "#ECECEC"
 PARTS = {
     "input convolution": GREY,
     "gated layers": BLUE,

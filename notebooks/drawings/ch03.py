@@ -3,42 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from torch import Tensor
 
-from inpaint_lib.figures import BLUE, GREEN, ORANGE
+from inpaint_lib.figures import BLUE, GREEN, ORANGE, bare, show_map, show_picture
 
 PURPLE = "#CC79A7"  # the fourth of Okabe & Ito (2008)
 MARKERS = {BLUE: "o", ORANGE: "s", GREEN: "^", PURPLE: "D"}
-
-
-def show_picture(ax: Axes, picture: Tensor, title: str = "") -> None:
-    """picture (1, 1 or 3, H, W) in [0, 1]."""
-    values = picture[0].permute(1, 2, 0).clamp(0, 1).expand(-1, -1, 3).numpy()
-    ax.imshow(values, interpolation="none")
-    _bare(ax, title)
-
-
-def show_map(
-    ax: Axes, values: Tensor, title: str = "", cmap: str = "viridis", high: float = 1.0
-) -> AxesImage:
-    """values (1, C, H, W), averaged over the channels, shown from 0 to `high`."""
-    colours = colormaps[cmap].resampled(64)  # fewer colours: a smaller PNG
-    image = ax.imshow(
-        values[0].mean(0).numpy(), cmap=colours, vmin=0, vmax=high, interpolation="none"
-    )
-    _bare(ax, title)
-    return image
-
-
-def _bare(ax: Axes, title: str) -> None:
-    ax.set(xticks=[], yticks=[])
-    ax.spines[:].set_visible(False)
-    ax.set_title(title, fontsize=10)
 
 
 def difference_and_ssim(
@@ -101,7 +73,7 @@ def gaussian_windows(small: Tensor, large: Tensor) -> Figure:
     for (row, column), value in np.ndenumerate(values):
         colour = "black" if value > 0.55 * values.max() else "white"
         left.text(column, row, f"{value:.1f}", ha="center", va="center", color=colour, fontsize=8)
-    _bare(left, "7 x 7 window: weights in % of the sum")
+    bare(left, "7 x 7 window: weights in % of the sum")
     figure.colorbar(image, ax=left, shrink=0.8, label="%")
     for window, colour, width, name in (
         (large, ORANGE, 0.9, "11 taps"),
