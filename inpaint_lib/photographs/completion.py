@@ -10,10 +10,10 @@ from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
-from .filling import compose, push_pull
+from ..filling import compose, push_pull
+from ..model import PixelRNN
+from ..pictures import read_picture, to_pixels, to_tensor, upright_rgb
 from .fitting import fit
-from .model import PixelRNN
-from .pictures import read_picture, upright_rgb
 
 Picture = Image.Image | np.ndarray | str | os.PathLike
 Window = tuple[slice, slice]  # rows, columns of a photograph
@@ -39,16 +39,6 @@ def as_picture(image: Picture) -> Image.Image:
             )
         return Image.fromarray(image)
     return upright_rgb(image)
-
-
-def to_tensor(picture: Image.Image | np.ndarray) -> Tensor:
-    """(H, W, 3) in [0, 255] -> (1, 3, H, W) in [0, 1]."""
-    return torch.from_numpy(np.array(picture, dtype=np.float32)).permute(2, 0, 1)[None] / 255
-
-
-def to_pixels(image: Tensor) -> np.ndarray:
-    """(1, 3, H, W) -> (H, W, 3) uint8; 0 to 1 become 0 to 255, and what is beyond is cut off."""
-    return (image[0].permute(1, 2, 0) * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
 
 
 def complete(

@@ -12,16 +12,15 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 
-from .completion import complete, to_pixels, to_tensor
-from .filling import push_pull, thin_plate
-from .metrics import psnr, ssim_map
-from .model import PixelRNN
-from .paths import written_whole
-from .photographs import BUCKETS, Source, held_out_pairs, read_manifest
-from .pictures import list_pictures, read_mask, read_picture
+from ..filling import push_pull, thin_plate
+from ..metrics import psnr, ssim_map
+from ..model import PixelRNN
+from ..paths import written_whole
+from ..pictures import list_pictures, read_mask, read_picture, to_tensor
+from .baselines import Method, biharmonic, mean_colour, navier_stokes, network, smooth, telea
+from .prepare import held_out_pairs, read_manifest
+from .sources import BUCKETS, Source
 
-# (H, W, 3) uint8, (H, W) bool -> (H, W, 3) uint8
-Method = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Methods = dict[str, dict[str, Method]]  # by name and bucket
 START = "our start"  # what the shipped networks start from: the thin-plate fill alone
 RADII = (
@@ -75,51 +74,6 @@ def held_out_from(folder: str | os.PathLike, seed: int = 0) -> list[HeldOut]:
         HeldOut(f"{i:04d}", p.photograph, p.bucket, np.asarray(p.original), p.hole)
         for i, p in enumerate(held_out_pairs(sources, 24, seed))
     ]
-
-
-def mean_colour(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """The hole in the mean colour of the known pixels."""
-    result = picture.copy()
-    result[hole] = picture[~hole].mean(axis=0).round()
-    return result
-
-
-def telea(radius: int) -> Method:
-    """OpenCV's fast marching method (Telea 2004)."""
-    return _opencv("INPAINT_TELEA", radius)
-
-
-def navier_stokes(radius: int) -> Method:
-    """OpenCV's method after Bertalmio, Bertozzi & Sapiro (2001)."""
-    return _opencv("INPAINT_NS", radius)
-
-
-def _opencv(flag: str, radius: int) -> Method:
-    import cv2
-
-    return lambda picture, hole: cv2.inpaint(
-        picture, hole.astype(np.uint8), radius, getattr(cv2, flag)
-    )
-
-
-def biharmonic(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """scikit-image's biharmonic equation (Damelin & Hoang 2018)."""
-    from skimage.restoration import inpaint_biharmonic
-
-    filled = inpaint_biharmonic(picture / 255, hole, channel_axis=-1)
-    return (filled.clip(0, 1) * 255).round().astype(np.uint8)
-
-
-def smooth(fill: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Method:
-    """`push_pull` or `thin_plate` on a picture of 8 bits."""
-    return lambda picture, hole: to_pixels(
-        fill(to_tensor(picture), torch.from_numpy(hole)[None, None].float())
-    )
-
-
-def network(model: PixelRNN) -> Method:
-    """A trained network as it is used: through `complete`."""
-    return lambda picture, hole: np.asarray(complete(model, picture, hole))
 
 
 class Score(NamedTuple):

@@ -6,9 +6,9 @@ import time
 import numpy as np
 import torch
 
-from .holes import random_hole
-from .model import PixelRNN
-from .training import train_step
+from ..holes import random_hole
+from ..model import PixelRNN
+from ..training import train_step
 
 SIDES = (64, 32)  # of the squares to learn from, in pixels; the first that fits
 BATCH = 8
