@@ -10,9 +10,9 @@ from PIL import Image
 
 from inpaint_lib import complete, load_model
 from inpaint_lib.widgets import CompletionStudio
-from inpaint_lib.widgets.canvas import PREVIEW, preview, rasterise
-from inpaint_lib.widgets.completion_studio import free_name
-from inpaint_lib.widgets.surroundings import fills, hole_psnr, neighbourhood
+from inpaint_lib.widgets.studio.canvas import PREVIEW, preview, rasterise
+from inpaint_lib.widgets.studio.studio import free_name
+from inpaint_lib.widgets.studio.surroundings import fills, hole_psnr, neighbourhood
 
 BOX = {"box": [20, 10, 16, 12]}  # left, top, width, height
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
+FOLDER = Path(__file__).resolve().parent.parent.parent / "notebooks"
 CHAPTERS = sorted(FOLDER.glob("*.ipynb"))
 # Cells whose text depends on time or hardware, each with its reason; keep it short.
 NOT_COMPARED: dict[str, dict[str, str]] = {

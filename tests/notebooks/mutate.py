@@ -1,6 +1,6 @@
 """For developers: break the library in one place at a time; a chapter must notice.
 
-    python tests/mutate_notebooks.py [NUMBER ...]
+    python tests/notebooks/mutate.py [NUMBER ...]
 
 Each mutation is made in a copy of the library, and the chapter that teaches the broken part is run
 against it through nbval. Prints a line for each; exit code 1 when one survives. Takes minutes, so
@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class Mutation(NamedTuple):
@@ -141,7 +141,7 @@ def caught(mutation: Mutation, folder: Path) -> str | None:
     """The chapter that noticed, or None. Raises ValueError when there is nothing to mutate."""
     package = folder / "inpaint_lib"
     shutil.copytree(ROOT / "inpaint_lib", package, ignore=shutil.ignore_patterns("__pycache__"))
-    for shared in ("pyproject.toml", "dataset", "checkpoints", "notebooks", "docs"):
+    for shared in ("pyproject.toml", "dataset", "checkpoints", "notebooks"):
         (folder / shared).symlink_to(ROOT / shared)
     file = package / f"{mutation.module}.py"
     source = file.read_text(encoding="utf-8")

@@ -7,7 +7,8 @@ import torch
 
 from inpaint_lib import PixelRNN, load_model
 from inpaint_lib.widgets import StepPlayer
-from inpaint_lib.widgets.inside import (
+from inpaint_lib.widgets.step_player.player import limits
+from inpaint_lib.widgets.step_player.trace import (
     blind_pixels,
     compute,
     looks_everywhere,
@@ -15,7 +16,6 @@ from inpaint_lib.widgets.inside import (
     square_hole,
     watch,
 )
-from inpaint_lib.widgets.step_player import limits
 
 
 def noise(seed: int, side: int = 48) -> np.ndarray:

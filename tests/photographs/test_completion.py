@@ -5,9 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from inpaint_lib import PixelRNN, complete, completion
-from inpaint_lib.evaluation import smooth
+from inpaint_lib import PixelRNN, complete
 from inpaint_lib.filling import push_pull
+from inpaint_lib.photographs import completion
+from inpaint_lib.photographs.baselines import smooth
 
 
 def network(**options) -> PixelRNN:

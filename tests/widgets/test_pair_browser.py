@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from nbformat import v4
 
-from inpaint_lib.chapters.stills import KeepStills
-from inpaint_lib.evaluation import HeldOut
+from inpaint_lib.photographs.evaluation import HeldOut
 from inpaint_lib.widgets import PairBrowser
 from inpaint_lib.widgets.pair_browser import found_mask
+from stills import KeepStills
 
 
 def pair(name: str, value: int | np.ndarray) -> HeldOut:

@@ -9,30 +9,33 @@ from PIL import Image
 from scipy import stats
 from skimage.metrics import peak_signal_noise_ratio
 
-from inpaint_lib import PixelRNN, complete, evaluation, push_pull, ssim_map
-from inpaint_lib.evaluation import (
+from inpaint_lib import PixelRNN, complete, push_pull, ssim_map
+from inpaint_lib.photographs import evaluation
+from inpaint_lib.photographs.baselines import (
+    biharmonic,
+    mean_colour,
+    navier_stokes,
+    network,
+    smooth,
+    telea,
+)
+from inpaint_lib.photographs.evaluation import (
     METRICS,
     RADII,
     HeldOut,
     Score,
     best_radius,
-    biharmonic,
     difference,
     edge_jump,
     evaluate,
     examples,
     held_out_from,
     mean,
-    mean_colour,
     methods,
-    navier_stokes,
-    network,
     read_held_out,
     score,
     seam,
-    smooth,
     table,
-    telea,
     write_csv,
 )
 

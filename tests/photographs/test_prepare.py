@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from inpaint_lib import photographs, prepare
-from inpaint_lib.photographs import TEST, TRAIN, VAL, brick_source, flat, tiles, tutorial_sources
+from inpaint_lib import prepare
+from inpaint_lib.photographs import prepare as module
+from inpaint_lib.photographs.prepare import flat, tiles
+from inpaint_lib.photographs.sources import TEST, TRAIN, VAL, brick_source, tutorial_sources
 
 SPLITS = ["train", "val", "test"]
 SIDES = {"small": (12, 20), "medium": (24, 36), "large": (48, 64)}
@@ -397,7 +399,7 @@ def test_interrupted_it_can_be_started_again(photos, tmp_path, monkeypatch, agai
     if again:
         prepare_few(photos, out)
 
-    real, calls = photographs.bucket_hole, []
+    real, calls = module.bucket_hole, []
 
     def interrupted(*args):
         calls.append(1)
@@ -405,7 +407,7 @@ def test_interrupted_it_can_be_started_again(photos, tmp_path, monkeypatch, agai
             raise KeyboardInterrupt
         return real(*args)
 
-    monkeypatch.setattr(photographs, "bucket_hole", interrupted)
+    monkeypatch.setattr(module, "bucket_hole", interrupted)
     with pytest.raises(KeyboardInterrupt):
         prepare_few(photos, out, seed=1)
     monkeypatch.undo()
@@ -424,7 +426,7 @@ def test_without_a_network_flowers102_says_what_else_to_do(tmp_path, monkeypatch
 
     flowers = "torchvision.datasets.flowers102.download_and_extract_archive"
     monkeypatch.setattr(flowers, unreachable)
-    monkeypatch.setattr(photographs, "default_path", lambda *parts: tmp_path.joinpath(*parts))
+    monkeypatch.setattr(module, "default_path", lambda *parts: tmp_path.joinpath(*parts))
     with pytest.raises(OSError, match=r"Flowers102.*no route to host.*--photos"):
         prepare(flowers102=True)
     assert list(tmp_path.rglob("*.png")) == []
@@ -436,19 +438,19 @@ def test_without_a_network_flowers102_says_what_else_to_do(tmp_path, monkeypatch
 
 def test_what_this_version_has_prepared_is_not_made_again(monkeypatch, tmp_path):
     calls = []
-    monkeypatch.setattr(photographs, "default_path", lambda *parts: tmp_path.joinpath(*parts))
-    monkeypatch.setattr(photographs, "prepare", lambda: calls.append(1))
+    monkeypatch.setattr(module, "default_path", lambda *parts: tmp_path.joinpath(*parts))
+    monkeypatch.setattr(module, "prepare", lambda: calls.append(1))
     manifests = [tmp_path / "dataset" / "test", tmp_path / "dataset" / "bricks" / "test"]
     for folder in manifests:
         folder.mkdir(parents=True)
-    photographs.ensure_prepared()
+    module.ensure_prepared()
     assert len(calls) == 1  # nothing there
     for folder in manifests:
         (folder / "manifest.csv").write_text("name,seed\na.png,0\n")
-    photographs.ensure_prepared()
+    module.ensure_prepared()
     assert len(calls) == 2  # made before there were versions
     for folder in manifests:
-        text = f"name,version\na.png,{photographs.VERSION}\n"
+        text = f"name,version\na.png,{module.VERSION}\n"
         (folder / "manifest.csv").write_text(text)
-    photographs.ensure_prepared()
+    module.ensure_prepared()
     assert len(calls) == 2

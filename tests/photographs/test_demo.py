@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from inpaint_lib import demo as module
-from inpaint_lib.photographs import prepare
+from inpaint_lib import prepare
+from inpaint_lib.photographs import recipes as module
 
 
 @pytest.fixture

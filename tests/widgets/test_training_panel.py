@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from inpaint_lib import PixelRNN
-from inpaint_lib.recipes import PRESET
+from inpaint_lib.photographs.recipes import PRESET
 from inpaint_lib.training import TrainConfig, Trainer, run
 from inpaint_lib.widgets import TrainingPanel
-from inpaint_lib.widgets.training_cost import forecast
-from inpaint_lib.widgets.training_run import Run
+from inpaint_lib.widgets.training_panel.forecast import forecast
+from inpaint_lib.widgets.training_panel.run import Run
 
 TINY = {"hidden_channels": 8, "num_layers": 1, "patch_size": 8, "crop_size": 32}
 ENDLESS = 100_000  # epochs

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from inpaint_lib import PixelRNN, complete, fitting
-from inpaint_lib.fitting import fit
+from inpaint_lib import PixelRNN, complete
+from inpaint_lib.photographs import fitting
+from inpaint_lib.photographs.fitting import fit
 
 
 def stripes(height: int = 96, width: int = 112) -> np.ndarray:

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from torch import nn
 
-from inpaint_lib import PixelRNN, complete, completion
+from inpaint_lib import PixelRNN, complete
 from inpaint_lib import __main__ as command_line
 from inpaint_lib.checkpoints import save_model
-from inpaint_lib.completion import windows
+from inpaint_lib.photographs import completion
+from inpaint_lib.photographs.completion import windows
 from inpaint_lib.pictures import read_mask, read_picture
 
 MODES = ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"]

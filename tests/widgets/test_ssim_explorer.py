@@ -5,7 +5,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from inpaint_lib.completion import to_tensor
+from inpaint_lib.pictures import to_tensor
 from inpaint_lib.widgets import SSIMExplorer, ssim_explorer
 from inpaint_lib.widgets.ssim_explorer import (
     DISTORTIONS,

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from inpaint_lib import PixelRNN, load_model, recipes
-from inpaint_lib.recipes import preset, rebuild
+from inpaint_lib import PixelRNN, load_model
+from inpaint_lib.photographs import recipes
+from inpaint_lib.photographs.recipes import preset, rebuild
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from inpaint_lib import complete, load_model, thin_plate
-from inpaint_lib.completion import to_pixels, to_tensor
 from inpaint_lib.holes import boxes_mask, strokes_mask
 from inpaint_lib.photographs import BUCKETS, tutorial_source
-from inpaint_lib.recipes import PRESET
+from inpaint_lib.photographs.recipes import PRESET
+from inpaint_lib.pictures import to_pixels, to_tensor
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 WORLDS = {"photographs": None, "bricks": "bricks"}
 
 
