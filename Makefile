@@ -27,9 +27,9 @@ bench: $(VENV)/installed-dev
 
 # Execute all chapters and write their outputs back.
 notebooks: $(VENV)/installed-dev
-	$(BIN)/python -m nbconvert --to notebook --execute --inplace \
+	PYTHONPATH=notebooks $(BIN)/python -m nbconvert --to notebook --execute --inplace \
 		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False \
-		--NotebookExporter.preprocessors=inpaint_lib.chapters.stills.KeepStills notebooks/*.ipynb
+		--NotebookExporter.preprocessors=stills.KeepStills notebooks/*.ipynb
 
 lab: $(VENV)/installed
 	$(BIN)/jupyter lab notebooks

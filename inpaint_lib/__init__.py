@@ -5,13 +5,13 @@ The convention everywhere: `mask` is 1 in the hole and 0 where pixels are known;
 """
 
 from .checkpoints import load_model
-from .completion import complete
 from .data import ImageCompletionDataset
 from .filling import compose, push_pull, thin_plate
 from .layers import ConvLSTMCell, GatedPixelRNNLayer, ResidualBlock
 from .metrics import gaussian_window, psnr, ssim, ssim_map
 from .model import PixelRNN
-from .photographs import prepare
+from .photographs.completion import complete
+from .photographs.prepare import prepare
 from .training import TrainConfig, Trainer, train, train_step
 
 __all__ = [

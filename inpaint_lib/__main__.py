@@ -9,14 +9,13 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import tyro
 
-from . import completion, evaluation
 from .checkpoints import load_model
-from .demo import demo
 from .holes import boxes_mask
 from .paths import World, world_folder, written_whole
-from .photographs import ensure_prepared, prepare
+from .photographs import completion, evaluation
+from .photographs.prepare import ensure_prepared, prepare
+from .photographs.recipes import demo, rebuild
 from .pictures import read_mask, read_picture
-from .recipes import rebuild
 from .training import TrainConfig, Trainer, run
 
 DEBUG = "--debug"

@@ -1,11 +1,13 @@
-"""Finding, reading and checking picture files."""
+"""Finding, reading and checking picture files; pictures as tensors and back."""
 
 import os
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image, ImageChops, ImageOps
+from torch import Tensor
 
 # Pillow goes by content, not by name, and would start Ghostscript for a PostScript file.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
@@ -90,3 +92,13 @@ def as_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
     file = BytesIO()
     Image.fromarray(picture).save(file, "JPEG", quality=quality)
     return np.asarray(Image.open(file))
+
+
+def to_tensor(picture: Image.Image | np.ndarray) -> Tensor:
+    """(H, W, 3) in [0, 255] -> (1, 3, H, W) in [0, 1]."""
+    return torch.from_numpy(np.array(picture, dtype=np.float32)).permute(2, 0, 1)[None] / 255
+
+
+def to_pixels(image: Tensor) -> np.ndarray:
+    """(1, 3, H, W) -> (H, W, 3) uint8; 0 to 1 become 0 to 255, and what is beyond is cut off."""
+    return (image[0].permute(1, 2, 0) * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()

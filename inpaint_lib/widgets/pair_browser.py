@@ -9,12 +9,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .. import figures
-from ..chapters.figures_01 import pictures_in_rows, verdict
-from ..completion import to_tensor
 from ..data import difference_mask
-from ..evaluation import HeldOut, read_held_out
+from ..figures import pictures_in_rows, verdict
 from ..paths import default_path
-from ..pictures import as_jpeg
+from ..photographs.evaluation import HeldOut, read_held_out
+from ..pictures import as_jpeg, to_tensor
 from .panel import Panel, Picture, Words
 
 QUALITIES = {"PNG": None, "JPEG, quality 95": 95, "JPEG, quality 75": 75}

@@ -14,12 +14,11 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import adjust_contrast
 
 from .. import figures
-from ..chapters.figures_03 import show_map, show_picture
-from ..completion import as_picture, to_pixels, to_tensor
-from ..figures import BLUE, GREEN, ORANGE
+from ..figures import BLUE, GREEN, ORANGE, show_map, show_picture
 from ..metrics import psnr, ssim_map
 from ..photographs import resized, tutorial_source
-from ..pictures import as_jpeg
+from ..photographs.completion import as_picture
+from ..pictures import as_jpeg, to_pixels, to_tensor
 from .panel import Panel, Picture, Words
 
 CROPS = {  # the chapter's two, and two textures: left, top, right, bottom

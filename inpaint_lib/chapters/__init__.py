@@ -1,1 +1,0 @@
-"""What the chapters draw: figures of their own, one module a chapter."""

@@ -1,0 +1,173 @@
+"""Completing a photograph of any size: the cost follows the hole, not the photograph."""
+
+import os
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from scipy import ndimage
+from torch import Tensor
+
+from ..filling import compose, push_pull
+from ..model import PixelRNN
+from ..pictures import read_picture, to_pixels, to_tensor, upright_rgb
+from .fitting import fit
+
+Picture = Image.Image | np.ndarray | str | os.PathLike
+Window = tuple[slice, slice]  # rows, columns of a photograph
+
+# In pixels. Chosen on dataset/val and dataset/bricks/val; never choose them on test.
+MARGIN = 32  # what the network sees around a hole
+DEEPEST = 32  # a hole with pixels further than this from all known ones is done at a reduced size
+LARGEST = 512  # a window with a longer side is done in pieces
+RELAXATIONS = 10  # of what is added to a hole that was done at a reduced size
+
+
+def as_picture(image: Picture) -> Image.Image:
+    """A PIL image, an (H, W, 3) uint8 array or a path, as upright 8-bit RGB.
+
+    Raises ValueError for an array of another shape or type, and what `read_picture` raises.
+    """
+    if isinstance(image, str | os.PathLike):
+        return read_picture(image)
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(
+                f"image: needs an (H, W, 3) uint8 array, got {image.shape} {image.dtype}"
+            )
+        return Image.fromarray(image)
+    return upright_rgb(image)
+
+
+def complete(
+    model: PixelRNN, image: Picture, mask: np.ndarray, *, fit_seconds: float = 0.0
+) -> Image.Image:
+    """Fill the hole of a photograph; all other pixels come out as they went in.
+
+    image: PIL image, (H, W, 3) uint8 array, or path; read as upright 8-bit RGB. mask: (H, W),
+    non-zero is hole. What lies under the hole never reaches the network. Returns an RGB image
+    of the same size; with an empty mask, the picture itself.
+
+    Only windows are computed: a hole's bounding box and MARGIN pixels around it, cut off at
+    the photograph's edge. Holes whose windows meet share one. A crop that contains a window
+    is therefore completed there exactly as the whole photograph is.
+
+    fit_seconds: train a copy of the network on the known part of the photograph first, see
+    `fit`; worth it where structure repeats itself.
+
+    Raises ValueError when the mask is not two-dimensional, not of the image's size, or leaves
+    no pixel known.
+    """
+    picture = np.array(as_picture(image))
+    hole = np.asarray(mask) != 0
+    if hole.shape != picture.shape[:2]:
+        raise ValueError(
+            f"the mask is {hole.shape}, the picture {picture.shape[:2]} (height, width); "
+            "they must be of one size"
+        )
+    if hole.all():
+        raise ValueError("the hole covers the whole picture: nothing is known to complete it from")
+    if fit_seconds > 0 and hole.any():
+        model = fit(model, picture, hole, fit_seconds)
+    device = next(model.parameters()).device
+    was_training = model.training
+    result = picture.copy()
+    try:
+        model.eval()
+        with torch.inference_mode():
+            for window, part in windows(hole):
+                m = torch.from_numpy(hole[window])[None, None].float().to(device)
+                occluded = to_tensor(picture[window]).to(device) * (1 - m)
+                result[window][part] = to_pixels(fill(model, occluded, m))[part]
+    finally:
+        model.train(was_training)
+    return Image.fromarray(result)
+
+
+def windows(hole: np.ndarray, margin: int = MARGIN) -> Iterator[tuple[Window, np.ndarray]]:
+    """The windows to compute for a hole (H, W) bool, each with the part of the hole it fills.
+
+    Holes are grouped where squares of `margin` around their pixels meet; a group's window is
+    its bounding box and the margin. The part is bool, of the window's shape.
+    """
+    if not hole.any():
+        return
+    around = _bounds(hole, margin)  # no work on the rest of the photograph
+    near = ndimage.maximum_filter(hole[around].astype(np.uint8), size=2 * margin + 1)
+    labels, groups = ndimage.label(near)
+    labels[~hole[around]] = 0
+    for group, box in enumerate(ndimage.find_objects(labels, groups), start=1):
+        tight = tuple(
+            slice(s.start + a.start, s.stop + a.start) for s, a in zip(box, around, strict=True)
+        )
+        window = _widened(tight, margin, hole.shape)
+        part = np.zeros(hole.shape, dtype=bool)[window]
+        inside = tuple(
+            slice(t.start - w.start, t.stop - w.start) for t, w in zip(tight, window, strict=True)
+        )
+        part[inside] = labels[box] == group
+        yield window, part
+
+
+def _bounds(hole: np.ndarray, margin: int) -> Window:
+    rows, columns = (np.flatnonzero(hole.any(axis=axis)) for axis in (1, 0))
+    tight = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return _widened(tight, margin, hole.shape)
+
+
+def _widened(window: tuple[slice, ...], margin: int, shape: tuple[int, ...]) -> Window:
+    rows, columns = (
+        slice(int(max(0, s.start - margin)), int(min(size, s.stop + margin)))
+        for s, size in zip(window, shape, strict=True)
+    )
+    return rows, columns
+
+
+def fill(model: PixelRNN, occluded: Tensor, mask: Tensor) -> Tensor:
+    """Complete one window: occluded (1, 3, H, W) in [0, 1], mask (1, 1, H, W), 1 in the hole.
+
+    A network that learned holes of some size knows nothing of the middle of a larger one. So
+    a deeper hole is completed on a picture reduced by a whole factor and brought back up; what
+    is then missing at the hole's edge is spread into the hole by push-pull, which leaves no
+    step there (the membrane of Perez et al. 2003, "Poisson Image Editing").
+    """
+    depth = ndimage.distance_transform_cdt(mask[0, 0].cpu().numpy(), "chessboard").max()
+    factor = -(-int(depth) // DEEPEST)
+    if factor == 1:
+        return _in_pieces(model, occluded, mask)
+    height, width = mask.shape[-2:]
+    beyond = (0, -width % factor, 0, -height % factor)
+    known = F.avg_pool2d(F.pad(1 - mask, beyond), factor)
+    small = F.avg_pool2d(F.pad(occluded, beyond), factor) / known.clamp(min=factor**-2)
+    small = _in_pieces(model, small, (known == 0).to(mask.dtype))
+    large = F.interpolate(small, scale_factor=float(factor), mode="bicubic")[..., :height, :width]
+    missing = occluded - large
+    membrane = push_pull(missing, mask)
+    for _ in range(RELAXATIONS):  # towards the solution of Laplace's equation
+        around = F.avg_pool2d(F.pad(membrane, (1, 1, 1, 1), "replicate"), 3, stride=1)
+        membrane = compose(missing, around, mask)
+    return compose(occluded, (large + membrane).clamp(0, 1), mask)
+
+
+def _in_pieces(model: PixelRNN, occluded: Tensor, mask: Tensor) -> Tensor:
+    """Complete a window piece by piece where it is large; a piece sees the ones before it."""
+    height, width = mask.shape[-2:]
+    step = LARGEST if max(height, width) <= LARGEST else LARGEST - 2 * MARGIN
+    occluded, mask = occluded.clone(), mask.clone()
+    for top in range(0, height, step):
+        for left in range(0, width, step):
+            piece = slice(top, min(top + step, height)), slice(left, min(left + step, width))
+            if not mask[..., *piece].any():
+                continue
+            seen = _widened(piece, MARGIN, (height, width))
+            pred = model(occluded[..., *seen], mask[..., *seen])
+            inner = pred[
+                ...,
+                piece[0].start - seen[0].start : piece[0].stop - seen[0].start,
+                piece[1].start - seen[1].start : piece[1].stop - seen[1].start,
+            ]
+            occluded[..., *piece] = compose(occluded[..., *piece], inner, mask[..., *piece])
+            mask[..., *piece] = 0
+    return occluded

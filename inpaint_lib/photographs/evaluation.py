@@ -1,0 +1,301 @@
+"""Measuring on held-out pictures, beside what a user would pick instead of a network."""
+
+import csv
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy import stats
+
+from ..filling import push_pull, thin_plate
+from ..metrics import psnr, ssim_map
+from ..model import PixelRNN
+from ..paths import written_whole
+from ..pictures import list_pictures, read_mask, read_picture, to_tensor
+from .baselines import Method, biharmonic, mean_colour, navier_stokes, network, smooth, telea
+from .prepare import held_out_pairs, read_manifest
+from .sources import BUCKETS, Source
+
+Methods = dict[str, dict[str, Method]]  # by name and bucket
+START = "our start"  # what the shipped networks start from: the thin-plate fill alone
+RADII = (
+    1,
+    3,
+    5,
+    9,
+)  # the radius of OpenCV's methods, in pixels; which is best depends on the picture
+
+
+class HeldOut(NamedTuple):
+    """A pair to measure on: picture (H, W, 3) uint8, hole (H, W) bool."""
+
+    name: str
+    photograph: str
+    bucket: str
+    original: np.ndarray
+    hole: np.ndarray
+
+    @property
+    def occluded(self) -> np.ndarray:
+        """The picture with a black hole: all that a method gets to see."""
+        return np.where(self.hole[..., None], 0, self.original).astype(np.uint8)
+
+
+def read_held_out(folder: str | os.PathLike) -> list[HeldOut]:
+    """The pairs of a folder that `prepare` made: dataset/val, dataset/bricks/test, ..."""
+    folder = Path(folder)
+    rows = read_manifest(folder / "manifest.csv")
+    if not rows:
+        raise FileNotFoundError(
+            f"{folder / 'manifest.csv'}: no prepared pairs; run `python -m inpaint_lib prepare`"
+        )
+    return [
+        HeldOut(
+            row["name"],
+            row["photograph"],
+            row["bucket"],
+            np.asarray(read_picture(folder / "original_images" / row["name"])),
+            read_mask(folder / "masks" / row["name"]),
+        )
+        for row in rows
+    ]
+
+
+def held_out_from(folder: str | os.PathLike, seed: int = 0) -> list[HeldOut]:
+    """Crops of any folder of photographs, one at least of each for each bucket, seeded holes."""
+    folder = Path(folder)
+    sources = [Source(n, partial(read_picture, folder / n)) for n in list_pictures(folder)]
+    return [
+        HeldOut(f"{i:04d}", p.photograph, p.bucket, np.asarray(p.original), p.hole)
+        for i, p in enumerate(held_out_pairs(sources, 24, seed))
+    ]
+
+
+class Score(NamedTuple):
+    """One picture completed by one method. Identical pictures have an infinite PSNR."""
+
+    hole_psnr: float  # dB, over the hole's pixels
+    hole_l1: float  # mean absolute difference over the hole's pixels, of a range of 1
+    hole_ssim: float  # mean SSIM of the windows that touch the hole
+    psnr: float  # dB, over the whole picture
+    ssim: float  # over the whole picture
+    jump: float  # mean absolute difference across the hole's edge, of a range of 1
+    true_jump: float  # the same of the original
+
+
+METRICS = {
+    "hole_psnr": "PSNR in the hole, dB",
+    "hole_l1": "L1 in the hole",
+    "hole_ssim": "SSIM of the windows that touch the hole",
+    "psnr": "PSNR of the whole picture, dB",
+    "ssim": "SSIM of the whole picture",
+}
+Scores = dict[str, dict[str, list[Score]]]  # by method and bucket, in the order of the pairs
+
+
+def score(filled: np.ndarray, pair: HeldOut) -> Score:
+    """Compare a completed picture (H, W, 3) uint8 with the original.
+
+    SSIM is that of Wang et al. (2004): Gaussian windows of 11 x 11, no eps.
+    """
+    comp, original = to_tensor(filled), to_tensor(pair.original)
+    mask = torch.from_numpy(pair.hole)[None, None].float()
+    similarity = ssim_map(comp, original, window_size=11, eps=0).mean(dim=1, keepdim=True)
+    touching = F.max_pool2d(mask, 11, stride=1, padding=5) > 0
+    return Score(
+        psnr(comp, original, mask).item(),
+        ((comp - original).abs() * mask).sum().item() / (3 * mask.sum().item()),
+        similarity[touching].mean().item(),
+        psnr(comp, original).item(),
+        similarity.mean().item(),
+        edge_jump(filled, pair.hole),
+        edge_jump(pair.original, pair.hole),
+    )
+
+
+def edge_jump(picture: np.ndarray, hole: np.ndarray) -> float:
+    """Mean absolute difference between neighbours of which one is in the hole and one is not.
+
+    picture (H, W, 3) uint8, hole (H, W) bool; of a range of 1. A seam makes it larger than that
+    of the original.
+    """
+    steps = [
+        np.abs(np.diff(picture.astype(float), axis=axis))[np.diff(hole, axis=axis)]
+        for axis in (0, 1)
+    ]
+    return float(np.concatenate(steps).mean()) / 255
+
+
+def seam(scores: list[Score]) -> float:
+    """Jump across the holes' edges in units of the originals': 1 is as in the originals."""
+    true = sum(s.true_jump for s in scores)
+    return sum(s.jump for s in scores) / true if true else float("nan")
+
+
+def evaluate(chosen: Methods, pairs: list[HeldOut]) -> Scores:
+    """Complete every pair with every method, and score it."""
+    return {
+        name: {
+            bucket: [score(method[bucket](p.occluded, p.hole), p) for p in group]
+            for bucket, group in by_bucket(pairs).items()
+        }
+        for name, method in chosen.items()
+    }
+
+
+def by_bucket(pairs: list[HeldOut]) -> dict[str, list[HeldOut]]:
+    return {bucket: [p for p in pairs if p.bucket == bucket] for bucket in BUCKETS}
+
+
+def mean(scores: list[Score], metric: str = "hole_psnr") -> float:
+    """Mean over pictures; identical ones, of infinite PSNR, are left out (and counted apart)."""
+    values = [v for s in scores if np.isfinite(v := getattr(s, metric))]
+    return float(np.mean(values)) if values else float("nan")
+
+
+def best_radius(make: Callable[[int], Method], val_pairs: list[HeldOut]) -> dict[str, int]:
+    """For each bucket, which of RADII has the highest hole PSNR on val. Never choose on test."""
+    tried = {radius: dict.fromkeys(BUCKETS, make(radius)) for radius in RADII}
+    scores = evaluate({str(radius): method for radius, method in tried.items()}, val_pairs)
+    return {b: max(RADII, key=lambda r: mean(scores[str(r)][b])) for b in BUCKETS}
+
+
+def methods(model: PixelRNN, val_pairs: list[HeldOut]) -> Methods:
+    """The network and what a user would pick instead, by name and bucket.
+
+    OpenCV's methods get, in each bucket, the radius that is best on `val_pairs`: it matters by
+    up to 2.5 dB, and a single one for all would flatter the network.
+    """
+    one_for_all = {
+        "ours": network(model),
+        "mean colour": mean_colour,
+        START: smooth(thin_plate),
+        "push-pull": smooth(push_pull),
+        "biharmonic": biharmonic,
+    }
+    by_radius = {"Telea": telea, "Navier-Stokes": navier_stokes}
+    return {name: dict.fromkeys(BUCKETS, method) for name, method in one_for_all.items()} | {
+        name: {bucket: make(r) for bucket, r in best_radius(make, val_pairs).items()}
+        for name, make in by_radius.items()
+    }
+
+
+class Difference(NamedTuple):
+    """Hole PSNR of ours minus the best other method's, in dB; `low` to `high` is its 95 % interval.
+
+    Paired, and over photographs: crops of one photograph are not independent. With fewer than
+    two photographs (the wall is one) there is no interval.
+    """
+
+    other: str
+    mean: float
+    low: float | None
+    high: float | None
+
+
+def difference(scores: Scores, pairs: list[HeldOut], bucket: str) -> Difference:
+    """How far ours is from the best of the others in a bucket: the mean over photographs."""
+    others = {n: mean(by[bucket]) for n, by in scores.items() if n not in ("ours", START)}
+    best = max(others, key=lambda name: others[name])
+    gains: dict[str, list[float]] = {}
+    group = by_bucket(pairs)[bucket]
+    for pair, ours, other in zip(group, scores["ours"][bucket], scores[best][bucket], strict=True):
+        if np.isfinite(gain := ours.hole_psnr - other.hole_psnr):
+            gains.setdefault(pair.photograph, []).append(gain)
+    each = np.array([np.mean(values) for values in gains.values()])
+    if len(each) < 2:
+        return Difference(best, float(each.mean()) if len(each) else float("nan"), None, None)
+    half = stats.t.ppf(0.975, len(each) - 1) * each.std(ddof=1) / len(each) ** 0.5
+    return Difference(best, each.mean(), each.mean() - half, each.mean() + half)
+
+
+def examples(
+    chosen: Methods, scores: Scores, pairs: list[HeldOut]
+) -> tuple[dict[str, list[np.ndarray]], list[str]]:
+    """Rows of pictures, and a title for each column: no choice of ours, but a rule.
+
+    Of each bucket the picture where ours loses most against the bucket's best other method (or
+    gains least), the one in the middle, and the one where it gains most.
+    """
+    rows: dict[str, list[np.ndarray]] = {}
+    titles = []
+    for bucket, group in by_bucket(pairs).items():
+        other = difference(scores, pairs, bucket).other
+        ours, others = scores["ours"][bucket], scores[other][bucket]
+        gains = [a.hole_psnr - b.hole_psnr for a, b in zip(ours, others, strict=True)]
+        order = np.argsort(gains)
+        for i in order[[0, len(order) // 2, -1]] if len(order) else ():
+            occluded, hole = group[i].occluded, group[i].hole
+            column = {
+                "occluded": occluded,
+                "best other": chosen[other][bucket](occluded, hole),
+                "ours": chosen["ours"][bucket](occluded, hole),
+                "original": group[i].original,
+            }
+            for name, picture in column.items():
+                rows.setdefault(name, []).append(picture)
+            titles.append(f"{bucket}\n{gains[i]:+.1f} dB")
+    return rows, titles
+
+
+def table(scores: Scores, pairs: list[HeldOut], metrics: Sequence[str] = tuple(METRICS)) -> str:
+    """For people: a block for each metric, a line a method; * marks the best of a column."""
+    width = max(map(len, scores)) + 2
+    blocks = []
+    for metric in metrics:
+        best_of = min if metric == "hole_l1" else max
+        digits = 2 if "psnr" in metric else 4
+        lines = [METRICS[metric], " " * width + "".join(f"{b:>12}" for b in BUCKETS)]
+        values = {n: {b: mean(by[b], metric) for b in BUCKETS} for n, by in scores.items()}
+        best = {
+            b: best_of((v[b] for v in values.values() if v[b] == v[b]), default=None)
+            for b in BUCKETS
+        }
+        for name, row in values.items():
+            cells = (f"{v:.{digits}f}" + ("*" if v == best[b] else " ") for b, v in row.items())
+            lines.append(name.ljust(width) + "".join(f"{cell:>12}" for cell in cells))
+        blocks.append("\n".join(lines))
+    group = by_bucket(pairs)
+    lines = ["pictures".ljust(width) + "".join(f"{len(group[b]):>11} " for b in BUCKETS)]
+    photos = {b: len({p.photograph for p in group[b]}) for b in BUCKETS}
+    lines.append("photographs".ljust(width) + "".join(f"{photos[b]:>11} " for b in BUCKETS))
+    for name, by in scores.items():
+        same = {b: sum(np.isinf(s.hole_psnr) for s in by[b]) for b in BUCKETS}
+        if any(same.values()):
+            counts = ", ".join(f"{n} {b}" for b, n in same.items() if n)
+            lines.append(f"identical, left out of the means of {name}'s PSNR: {counts}")
+    for bucket in BUCKETS:
+        if group[bucket]:
+            ratio = seam(scores["ours"][bucket])
+            lines.append(
+                f"ours, jump across the {bucket} hole's edge: {ratio:.2f} of the original's"
+            )
+    for bucket in BUCKETS:
+        if group[bucket]:
+            d = difference(scores, pairs, bucket)
+            interval = "" if d.low is None else f", 95 % interval {d.low:+.2f} to {d.high:+.2f}"
+            lines.append(f"ours minus {d.other} in the {bucket} hole: {d.mean:+.2f} dB{interval}")
+    return "\n\n".join([*blocks, "\n".join(lines)])
+
+
+def write_csv(scores: Scores, pairs: list[HeldOut], path: Path) -> None:
+    """For programs: a row for each method and bucket; the difference stands in the row of ours."""
+    columns = ["method", "bucket", "pictures", "identical", *METRICS, "edge_jump_ratio"]
+    columns += ["best_other", "difference_db", "difference_low_db", "difference_high_db"]
+    with written_whole(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for name, by in scores.items():
+            for bucket, some in by.items():
+                same = sum(np.isinf(s.hole_psnr) for s in some)
+                row = [name, bucket, len(some), same, *(f"{mean(some, m):.5f}" for m in METRICS)]
+                row.append(f"{seam(some):.4f}" if some else "")
+                if name == "ours" and some:
+                    best, *numbers = difference(scores, pairs, bucket)
+                    row += [best, *("" if x is None else f"{x:.4f}" for x in numbers)]
+                writer.writerow(row + [""] * (len(columns) - len(row)))

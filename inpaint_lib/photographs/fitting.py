@@ -1,0 +1,67 @@
+"""Adapting a network to one photograph: what is known of it is a world of its own."""
+
+import copy
+import time
+
+import numpy as np
+import torch
+
+from ..holes import random_hole
+from ..model import PixelRNN
+from ..training import train_step
+
+SIDES = (64, 32)  # of the squares to learn from, in pixels; the first that fits
+BATCH = 8
+LR = 3e-4
+
+
+def fit(
+    model: PixelRNN, picture: np.ndarray, hole: np.ndarray, seconds: float, seed: int = 0
+) -> PixelRNN:
+    """A copy of the network, trained for some seconds on the known part of a photograph.
+
+    Squares without a hidden pixel get fresh holes, as in training. It pays where structure
+    repeats itself, a wall or a fence, and little or nothing elsewhere. Shocher et al. (2018,
+    "Zero-Shot Super-Resolution Using Deep Internal Learning") train on one picture alone;
+    Ulyanov et al. (2018, "Deep Image Prior") on its known pixels; here trained weights are
+    where it starts. picture (H, W, 3) uint8, hole (H, W) bool. The result is in eval mode; it
+    depends on the machine's speed.
+
+    Raises ValueError when no square of 32 x 32 is free of hidden pixels.
+    """
+    rng = np.random.default_rng(seed)
+    side, corners = _free_squares(hole)
+    device = next(model.parameters()).device
+    pixels = torch.from_numpy(picture).permute(2, 0, 1)  # (3, H, W)
+    fitted = copy.deepcopy(model).train()
+    optimizer = torch.optim.Adam(fitted.parameters(), lr=LR)
+    start = time.monotonic()
+    with torch.enable_grad():
+        while (spent := (time.monotonic() - start) / seconds) < 1:
+            squares, holes = [], []
+            for y, x in corners[rng.integers(len(corners), size=BATCH)]:
+                square = pixels[:, y : y + side, x : x + side]
+                squares.append(square.flip(-1) if rng.random() < 0.5 else square)
+                holes.append(torch.from_numpy(random_hole((side, side), rng))[None])
+            original = torch.stack(squares).to(device).float() / 255
+            mask = torch.stack(holes).to(device).float()
+            optimizer.param_groups[0]["lr"] = LR * (1 - spent)
+            batch = (original * (1 - mask), original, mask)
+            train_step(fitted, batch, optimizer, grad_clip=1.0, hole_term="psnr")
+    return fitted.eval()
+
+
+def _free_squares(hole: np.ndarray) -> tuple[int, np.ndarray]:
+    """(side, corners): top and left of all squares of that side without a hidden pixel."""
+    hidden = np.pad(hole.cumsum(0, dtype=np.int32).cumsum(1, dtype=np.int32), ((1, 0), (1, 0)))
+    for side in SIDES:
+        if min(hole.shape) >= side:
+            inside = hidden[side:, side:] - hidden[:-side, side:]
+            inside -= hidden[side:, :-side] - hidden[:-side, :-side]
+            corners = np.argwhere(inside == 0)
+            if len(corners):
+                return side, corners
+    raise ValueError(
+        f"nothing to fit to: no square of {SIDES[-1]} x {SIDES[-1]} pixels is free of hidden "
+        "ones; complete it without fitting"
+    )

@@ -1,0 +1,142 @@
+"""The preset: what learns most in the minutes there are; the shipped weights and the demo."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from .. import figures
+from ..checkpoints import save_model
+from ..paths import World, default_path, pair_folders, world_folder, written_whole
+from ..training import TrainConfig, Trainer, run
+from .evaluation import by_bucket, evaluate, methods, read_held_out, table, write_csv
+from .prepare import ensure_prepared, prepare, read_manifest
+
+PRESET: dict[str, Any] = {
+    "batch_size": 8,
+    "lr": 1e-3,
+    "hidden_channels": 32,
+    "patch_size": 4,
+    "norm": "group",
+    "prefill": "thin-plate",
+    "standardize": True,
+    "crop_size": 64,
+    "fresh_holes": True,
+    "in_memory": True,
+    "schedule": "one-cycle",
+    "grad_clip": 1.0,
+    "hole_term": "psnr",
+}
+"""Options of `train`: each is a remedy for a weakness of the plain network."""
+
+
+def preset(data: Path, save_dir: Path, **changes: Any) -> TrainConfig:
+    """The preset for a folder with the `train` and `val` pairs that `prepare` makes."""
+    train = pair_folders(data / "train")
+    val = pair_folders(data / "val")
+    folders = {
+        "occluded_dir": train.occluded,
+        "original_dir": train.original,
+        "mask_dir": train.mask,
+        "val_occluded_dir": val.occluded,
+        "val_original_dir": val.original,
+        "val_mask_dir": val.mask,
+    }
+    return TrainConfig(save_dir=save_dir, **folders | PRESET | changes)
+
+
+EPOCHS: dict[World, int] = {"photographs": 60, "bricks": 20}
+PAIRS = 4_928  # training pairs to prepare for shipped weights: crops cost seconds, and vary
+
+
+def rebuild(world: tyro.conf.Positional[World]) -> None:
+    """Train the shipped weights of a world again, into checkpoints/runs/WORLD/WORLD.pth.
+
+    Interrupted, the same command goes on from the last complete epoch.
+
+    Args:
+        world: Which of the two sets of weights.
+    """
+    root = default_path("dataset", "many")
+    data = world_folder(world, root)
+    if len(read_manifest(data / "train" / "manifest.csv")) < PAIRS:
+        prepare(out=root, train_pairs=PAIRS)
+    save_dir = default_path("checkpoints", "runs", world)
+    config = preset(data, save_dir, epochs=EPOCHS[world], resume=True)
+    model = run(Trainer(config))
+    save_model(model, save_dir / f"{world}.pth")
+    print(save_dir / f"{world}.pth")
+
+
+def demo_config(epochs: int = 30) -> TrainConfig:
+    """A short run of the preset on the wall."""
+    folder = default_path("checkpoints", "runs", "demo")
+    return preset(default_path("dataset", "bricks"), folder, epochs=epochs)
+
+
+def demo() -> None:
+    """Train on a brick wall, for minutes, and measure on its other part.
+
+    Interrupted, it goes on where it was the next time; finished, it starts anew.
+    """
+    ensure_prepared()
+    config = demo_config()
+    trainer = resumed_or_new(config)
+    print(
+        "Training on the left part of a brick wall: not the plain network, which needs hours, but "
+        "one that\nlooks at patches of 4 x 4 pixels and predicts what is missing from a smooth "
+        f"fill, for {trainer.total_steps} steps."
+    )
+    if trainer.epoch:
+        print(f"Going on after epoch {trainer.epoch} of {config.epochs}.")
+    try:
+        run(trainer)
+    except KeyboardInterrupt:
+        done = trainer.epoch
+        kept = (
+            f"epoch {done} is kept in {trainer.folder.state}" if done else "no epoch was complete"
+        )
+        print(f"\nStopped; {kept}. The same command goes on from there.")
+        raise
+    print("Measuring on the right part of the wall, which training never saw ...")
+    report(trainer)
+
+
+def resumed_or_new(config: TrainConfig) -> Trainer:
+    """Continue a run of the demo that has not reported yet; replace one that has."""
+    if not (config.save_dir / "table.csv").is_file():
+        try:
+            return Trainer(replace(config, resume=True))
+        except ValueError:  # settings of an older version of this demo
+            print(f"{config.save_dir}: an unfinished run of other settings; starting anew.")
+    trainer = Trainer(replace(config, overwrite=True))
+    (config.save_dir / "table.csv").unlink(missing_ok=True)
+    return trainer
+
+
+def report(trainer: Trainer) -> None:
+    """Table, sample grid and learning curve of a finished run, beside its checkpoints."""
+    folder = trainer.config.save_dir
+    val, test = (read_held_out(default_path("dataset", "bricks", s)) for s in ("val", "test"))
+    chosen = methods(trainer.model.eval(), val)
+
+    columns = [(bucket, pair) for bucket, pairs in by_bucket(test).items() for pair in pairs[:2]]
+    rows = {
+        "occluded": [pair.occluded for _, pair in columns],
+        "Telea": [chosen["Telea"][b](pair.occluded, pair.hole) for b, pair in columns],
+        "ours": [chosen["ours"][b](pair.occluded, pair.hole) for b, pair in columns],
+        "original": [pair.original for _, pair in columns],
+    }
+    grid = figures.sample_grid(rows, [bucket for bucket, _ in columns])
+    curve = figures.learning_curve(trainer.history)
+    for figure, name in ((grid, "samples.png"), (curve, "curve.png")):
+        with written_whole(folder / name) as partial:
+            figure.savefig(partial, format="png", dpi=130)
+
+    scores = evaluate(chosen, test)
+    write_csv(scores, test, folder / "table.csv")  # last: it marks the run as reported
+    print(f"\nMeans over pictures; * best of its column.\n\n{table(scores, test, ['hole_psnr'])}\n")
+    print(f"Look at {folder / 'samples.png'} first: the mortar lines go on where Telea smears.")
+    print(f"Then    {folder / 'curve.png'}, {folder / 'table.csv'}")
+    print("Next    `make lab`: the chapters, from notebooks/01_data_inspection.ipynb on.")

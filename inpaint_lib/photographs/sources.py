@@ -1,0 +1,100 @@
+"""Where photographs come from: the tutorial's own, the brick wall, a reader's folder; the split."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from ..paths import default_path
+from ..pictures import list_pictures, read_picture
+
+BUCKETS: dict[str, tuple[int, int] | None] = {
+    "small": (12, 20),  # one box, the range of its sides in pixels
+    "medium": (24, 36),
+    "large": (48, 64),
+    "strokes": None,  # four brush strokes, 3 to 8 pixels wide
+}
+Split = Literal["train", "val", "test"]
+
+# The split by photograph, in one place. Nothing of val or test is ever trained on; what is
+# chosen (a radius, an option, an epoch) is chosen on val, and test is looked at for the record.
+TEST = ("aizkorri.jpg", "astronaut", "chelsea", "china.jpg", "coffee")
+VAL = ("dogs.jpg", "drum_and_wine.jpg", "flower.jpg")
+TRAIN = (
+    "bowl.jpg",
+    "brushes.jpg",
+    "dandelion.jpg",
+    "picos_de_europa.jpg",
+    "rocket",
+    "stream.jpg",
+    "sunset.jpg",
+)
+TEXTURES = (  # grey and scientific pictures of scikit-image: more to learn from, not to test on
+    "camera",
+    "grass",
+    "gravel",
+    "hubble_deep_field",
+    "immunohistochemistry",
+    "retina",
+)
+
+
+class Source(NamedTuple):
+    """A photograph, or a part of one: a name, and how to read it as upright 8-bit RGB."""
+
+    name: str
+    read: Callable[[], Image.Image]
+
+
+def tutorial_source(name: str) -> Source:
+    """A photograph of dataset/photos, or one that scikit-image or scikit-learn carries."""
+    if default_path("dataset", "photos", name).is_file():
+        return Source(name, lambda: read_picture(default_path("dataset", "photos", name)))
+
+    def read() -> Image.Image:
+        if name.endswith(".jpg"):
+            from sklearn.datasets import load_sample_image
+
+            return Image.fromarray(load_sample_image(name))
+        from skimage import data
+
+        return Image.fromarray(getattr(data, name)()).convert("RGB")
+
+    return Source(name, read)
+
+
+def tutorial_sources(split: Split) -> list[Source]:
+    """The tutorial's own photographs of a split."""
+    names = {"train": TRAIN + TEXTURES, "val": VAL, "test": TEST}[split]
+    return [tutorial_source(name) for name in names]
+
+
+def brick_source(split: Split) -> Source:
+    """A part of scikit-image's brick wall (512 x 512); the three share no pixel."""
+    box = {"train": (0, 0, 352, 512), "val": (352, 0, 512, 160), "test": (352, 160, 512, 512)}
+    wall = tutorial_source("brick")
+    return Source(f"brick_{split}", lambda: wall.read().crop(box[split]))
+
+
+def folder_sources(folder: str | os.PathLike, seed: int) -> dict[Split, list[Source]]:
+    """A folder's photographs, shuffled by the seed: about 15 % each for val and test."""
+    folder = Path(folder)
+    names = list_pictures(folder)
+    if len(names) < 3:
+        raise ValueError(
+            f"{folder}: {len(names)} photograph(s); a split by photograph needs at least 3"
+        )
+    shuffled = np.random.default_rng(seed).permutation(names).tolist()
+    held_out = max(1, round(0.15 * len(names)))
+
+    def sources(some: list[str]) -> list[Source]:
+        return [Source(n, lambda n=n: read_picture(folder / n)) for n in sorted(some)]  # type: ignore[misc]
+
+    return {
+        "test": sources(shuffled[:held_out]),
+        "val": sources(shuffled[held_out : 2 * held_out]),
+        "train": sources(shuffled[2 * held_out :]),
+    }

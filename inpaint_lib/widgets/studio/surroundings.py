@@ -1,0 +1,94 @@
+"""The surroundings of a hole, as the network and the classic methods fill it."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+
+from ...figures import pictures_in_rows
+from ...filling import push_pull
+from ...metrics import psnr
+from ...photographs import baselines
+from ...photographs.completion import windows
+from ...pictures import to_tensor
+
+RADIUS = 5  # of OpenCV's methods, in pixels
+CLASSICS = {
+    "Telea": baselines.telea(RADIUS),
+    "Navier-Stokes": baselines.navier_stokes(RADIUS),
+    "push-pull": baselines.smooth(push_pull),
+}
+LARGEST = 384  # a larger neighbourhood of a hole is reduced before it is compared
+
+
+class Neighbourhood(NamedTuple):
+    """What is compared: the surroundings of one hole, reduced by a whole factor."""
+
+    photo: np.ndarray  # (H, W, 3) uint8, before the hole was painted
+    network: np.ndarray  # (H, W, 3) uint8
+    hole: np.ndarray  # (H, W) bool
+    factor: int
+
+
+def neighbourhood(
+    photo: Image.Image, completed: Image.Image, hole: np.ndarray, last: np.ndarray
+) -> Neighbourhood:
+    """Of the windows that `complete` computed for `hole`, the one with most of `last` in it.
+
+    hole, last: (height, width) bool, of the photograph's size; `last` is a part of the hole.
+    """
+    window, _ = max(windows(hole), key=lambda found: (found[1] & last[found[0]]).sum())
+    rows, columns = window
+    box = columns.start, rows.start, columns.stop, rows.stop
+    factor = -(-max(box[2] - box[0], box[3] - box[1]) // LARGEST)
+    part = hole[window]
+    for axis, size in enumerate(part.shape):  # a reduced pixel is known if all its pixels are
+        part = np.logical_or.reduceat(part, range(0, size, factor), axis=axis)
+    before, after = (np.asarray(p.crop(box).reduce(factor)) for p in (photo, completed))
+    return Neighbourhood(before, after, part, factor)
+
+
+def fills(near: Neighbourhood, *, biharmonic: bool = False) -> dict[str, np.ndarray]:
+    """The network's result and the classics' (H, W, 3) uint8, by name."""
+    methods = CLASSICS | ({"biharmonic": baselines.biharmonic} if biharmonic else {})
+    occluded = np.where(near.hole[..., None], 0, near.photo).astype(np.uint8)
+    return {"network": near.network} | {
+        name: method(occluded, near.hole) for name, method in methods.items()
+    }
+
+
+def hole_psnr(filled: np.ndarray, near: Neighbourhood) -> float:
+    """PSNR in dB over the hole's pixels, against what was painted over."""
+    mask = torch.from_numpy(near.hole)[None, None].float()
+    return psnr(to_tensor(filled), to_tensor(near.photo), mask).item()
+
+
+def draw(near: Neighbourhood, filled: dict[str, np.ndarray]) -> Figure:
+    """The neighbourhood with its hole in white, and as each method fills it, with its PSNR."""
+    occluded = np.where(near.hole[..., None], 255, near.photo).astype(np.uint8)
+    titles = [f"{name}\n{hole_psnr(picture, near):.1f} dB" for name, picture in filled.items()]
+    height, width = near.hole.shape
+    side = 10.4 / max(5, len(filled) + 1)
+    figure = pictures_in_rows({"": [occluded, *filled.values()]}, ["hole\n", *titles], side=side)
+    figure.set_size_inches(10.4, min(side * height / width, 4) + 0.5)
+    for ax in figure.axes:
+        ax.set_anchor("S")  # what is left over goes above the titles
+    return figure
+
+
+def numbers(near: Neighbourhood, filled: dict[str, np.ndarray]) -> str:
+    """What the titles of the drawing say."""
+    each = (f"{name} {hole_psnr(picture, near):.1f} dB" for name, picture in filled.items())
+    return "PSNR in the hole: " + ", ".join(each)
+
+
+def about(near: Neighbourhood) -> str:
+    """What a reader of the drawing should know."""
+    reduced = f", drawn and filled at 1/{near.factor} of its size" if near.factor > 1 else ""
+    return (
+        f"The surroundings of the last hole{reduced}. Radius of Telea and Navier-Stokes: {RADIUS} "
+        "px. dB: PSNR in the hole; higher is closer to what you painted over, which judges a "
+        "repair. What you want to be gone, judge by eye."
+    )

@@ -1,0 +1,75 @@
+"""What a run will cost: parameters, steps, and time on this machine."""
+
+from functools import cache
+from math import isqrt
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import torch
+
+from ...model import PixelRNN, choose_device
+from ...pictures import list_pictures
+from ...training import TrainConfig, train_step
+
+SIDE = 128  # of a whole picture in pixels, as the dataset reads it
+
+
+class Forecast(NamedTuple):
+    parameters: int
+    steps: int
+    seconds: float
+
+
+def count_parameters(**model_options: Any) -> int:
+    with torch.device("meta"):  # shapes without memory
+        return sum(p.numel() for p in PixelRNN(**model_options).parameters())
+
+
+def forecast(config: TrainConfig) -> Forecast:
+    """What a run will take on this machine, from one step that is timed on a small part of it.
+
+    Raises what `list_pictures` raises.
+    """
+    pairs = len(list_pictures(config.occluded_dir))
+    held_out = config.val_occluded_dir
+    steps = config.epochs * -(-pairs // config.batch_size)
+    side = min(config.crop_size or SIDE, SIDE)
+    options = tuple(config.model_options().items())
+    pixel = seconds_per_pixel(config.batch_size, side, str(choose_device(config.device)), options)
+    training = steps * config.batch_size * side**2
+    # Validation has no backward pass, which is two thirds of a step.
+    checking = config.epochs * (len(list_pictures(held_out)) if held_out else 0) * SIDE**2 / 3
+    return Forecast(
+        count_parameters(**config.model_options()), steps, (training + checking) * pixel
+    )
+
+
+@cache
+def seconds_per_pixel(
+    batch: int, side: int, device: str, options: tuple[tuple[str, Any], ...]
+) -> float:
+    """Time a training step on as much of a batch as takes about a tenth of a second."""
+    with torch.random.fork_rng(devices=[]):  # other cells' random numbers stay theirs
+        model = PixelRNN(**dict(options)).to(device)
+    work = count_parameters(**dict(options)) / model.patch_size**2  # about 6 operations each
+    pixels = int(2e8 / work)
+    side = max(16, min(side, isqrt(pixels) // 8 * 8))
+    batch = max(1, min(batch, pixels // side**2))
+    original = torch.rand(batch, 3, side, side, generator=torch.Generator()).to(device)
+    mask = torch.zeros_like(original[:, :1])
+    mask[..., side // 4 : side // 2, side // 4 : side // 2] = 1
+    triple, optimizer = (
+        (original * (1 - mask), original, mask),
+        torch.optim.Adam(model.parameters()),
+    )
+    for _ in range(2):  # the first also prepares its kernels
+        began = perf_counter()
+        train_step(model, triple, optimizer)
+    return (perf_counter() - began) / (batch * side**2)
+
+
+def duration(seconds: float) -> str:
+    for unit, size in (("days", 86_400), ("hours", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

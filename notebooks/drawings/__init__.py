@@ -1,0 +1,1 @@
+"""What one chapter alone draws: a module for each."""

@@ -1,0 +1,125 @@
+"""The chapters as files: executed, in order, clean, linked, and their exercises solvable.
+
+That their outputs are what the code prints is tested by nbval; see `make test`.
+"""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+FOLDER = Path(__file__).resolve().parent.parent.parent / "notebooks"
+CHAPTERS = sorted(FOLDER.glob("*.ipynb"))
+# Cells whose text depends on time or hardware, each with its reason; keep it short.
+NOT_COMPARED: dict[str, dict[str, str]] = {
+    "04_training": {"full-code": "says how long the full run would take on this processor"},
+}
+
+each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(path: Path) -> list[nbformat.NotebookNode]:
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def tags(cell: nbformat.NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+@each_chapter
+def test_is_a_valid_notebook_with_nothing_but_a_kernel_in_its_metadata(path):
+    notebook = read(path)
+    nbformat.validate(notebook)
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert path.stat().st_size < 1.5e6
+    for cell in notebook.cells:
+        assert set(cell.metadata) <= {"tags"}, cell.id
+
+
+@each_chapter
+def test_is_committed_executed_in_order_without_an_error(path):
+    cells = [cell for cell in code_cells(path) if cell.source.strip()]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    for cell in cells:
+        for output in cell.outputs:
+            assert output.output_type != "error", cell.id
+            assert output.get("name") != "stderr", cell.id
+
+
+@each_chapter
+def test_only_the_listed_cells_are_not_compared(path):
+    skipped = {cell.id for cell in code_cells(path) if "nbval-ignore-output" in tags(cell)}
+    assert skipped == set(NOT_COMPARED.get(path.stem, {}))
+
+
+@each_chapter
+def test_every_figure_has_an_alternative_text(path):
+    pictures = 0
+    for cell in code_cells(path):
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                pictures += 1
+                assert set(output.data) == {"image/png", "text/plain"}, cell.id  # no widget's view
+                alt = output.metadata.get("image/png", {}).get("alt", "")
+                assert len(alt) > 20, cell.id
+    assert pictures >= 3
+
+
+@each_chapter
+def test_cells_are_short_and_links_lead_somewhere(path):
+    for cell in read(path).cells:
+        if cell.cell_type == "code":
+            assert len(cell.source.splitlines()) <= 24, cell.id
+            continue
+        for target in re.findall(r"\]\(([^)#]+)", cell.source):
+            if "://" not in target:
+                assert (path.parent / target).exists(), (cell.id, target)
+
+
+@each_chapter
+def test_nothing_of_the_machine_it_ran_on_is_left_in_it(path):
+    text = path.read_text(encoding="utf-8")
+    for trace in ("ipykernel_", "site-packages"):  # of warnings; paths: test_project.py
+        assert trace not in text
+
+
+def run(code: str, names: dict) -> str:
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, "cell", "exec"), names)
+    return printed.getvalue().strip()
+
+
+def exercises(path: Path) -> list[tuple[str, str, str]]:
+    """(stub, check, answer) of each exercise, in order."""
+    notebook = read(path)
+    stubs = [cell.source for cell in notebook.cells if "exercise" in tags(cell)]
+    checks = [cell.source for cell in notebook.cells if "check" in tags(cell)]
+    folded = [c.source for c in notebook.cells if c.source.lstrip().startswith("<details>")]
+    answers = [re.search(r"```python\n(.*?)```", text, re.DOTALL).group(1) for text in folded]  # type: ignore[union-attr]
+    return list(zip(stubs, checks, answers, strict=True))
+
+
+@each_chapter
+def test_stubs_are_told_what_is_missing_and_worked_answers_pass_the_same_checks(path, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    [setup] = [cell.source for cell in code_cells(path) if "setup" in tags(cell)]
+    names: dict = {"__name__": "__main__"}
+    run(setup, names)
+    found = exercises(path)
+    assert len(found) >= 3
+    for stub, check, answer in found:
+        here = dict(names)
+        run(stub, here)
+        assert run(check, here).startswith("Not yet:"), stub
+        here = dict(names)
+        run(answer, here)
+        assert run(check, here).startswith("Right:"), answer
