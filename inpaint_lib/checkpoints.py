@@ -89,6 +89,8 @@ def read_checkpoint(path: Path) -> tuple[PixelRNN, dict[str, Any]]:
         raise ValueError(
             f"{path}: its weights do not fit the network it describes; {REMEDY}"
         ) from error
+    # Not as it was read: `assign=True` leaves a mark in it, and whoever loads it next would assign.
+    content["model"] = model.state_dict()
     return model, content
 
 

@@ -265,7 +265,16 @@ class Trainer:
         if self.world > 1:
             self.device = join_processes(self.device)
 
-        # The folder first: who forgot to say `resume` is told before thousands of files are read.
+        # File names, then the run's folder, then pictures: who forgot to say `resume` is told
+        # before thousands of files are read.
+        pairs = ImageCompletionDataset(
+            config.occluded_dir, config.original_dir, mask_dir=config.mask_dir
+        )
+        val_pairs = None
+        if config.val_occluded_dir is not None and config.val_original_dir is not None:
+            val_pairs = ImageCompletionDataset(
+                config.val_occluded_dir, config.val_original_dir, mask_dir=config.val_mask_dir
+            )
         self.folder = RunFolder(config.save_dir)
         state = None
         if not config.overwrite:
@@ -274,7 +283,7 @@ class Trainer:
         if state is not None:
             check_same_run(state["train_config"], config, self.folder.state)
 
-        data = read_pairs(config.occluded_dir, config.original_dir, config.mask_dir, config)
+        data: Dataset[Batch] = PairsInMemory(pairs) if config.in_memory else pairs
         self.sampler: DistributedSampler[Batch] = DistributedSampler(
             data, num_replicas=self.world, rank=self.rank, seed=config.seed
         )
@@ -285,11 +294,9 @@ class Trainer:
             num_workers=config.num_workers,
             pin_memory=self.device.type != "cpu",
         )
-        self.val: Dataset[Batch] | None = None
-        if config.val_occluded_dir is not None and config.val_original_dir is not None:
-            self.val = read_pairs(
-                config.val_occluded_dir, config.val_original_dir, config.val_mask_dir, config
-            )
+        self.val: Dataset[Batch] | None = val_pairs
+        if val_pairs is not None and config.in_memory:
+            self.val = PairsInMemory(val_pairs)
         self.total_steps = config.epochs * len(self.loader)
         self.loss_options: dict[str, Any] = {
             "hole_term": config.hole_term,
@@ -421,14 +428,6 @@ class Trainer:
         torch.set_rng_state(state["random"])
         self.epoch = state["epoch"]
         self.history = state["history"]
-
-
-def read_pairs(
-    occluded_dir: Path, original_dir: Path, mask_dir: Path | None, config: TrainConfig
-) -> Dataset[Batch]:
-    """A data set, read into memory at once where the configuration says so."""
-    pairs = ImageCompletionDataset(occluded_dir, original_dir, mask_dir=mask_dir)
-    return PairsInMemory(pairs) if config.in_memory else pairs
 
 
 def make_schedule(

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from inpaint_lib import PixelRNN, prepare
+from inpaint_lib import PixelRNN, paths, prepare
 from inpaint_lib import __main__ as command_line
 from inpaint_lib import complete as complete_one
 from inpaint_lib.checkpoints import load_model, save_model
@@ -510,7 +510,7 @@ def dataset(monkeypatch, tmp_path) -> Path:
     (tmp_path / "mine").mkdir()
     for seed in range(2):
         photograph(10 + seed).save(tmp_path / "mine" / f"{seed}.png")
-    monkeypatch.setattr(command_line, "default_path", lambda *parts: tmp_path.joinpath(*parts))
+    monkeypatch.setattr(paths, "default_path", lambda *parts: tmp_path.joinpath(*parts))
     monkeypatch.setattr(command_line, "ensure_prepared", lambda: None)
     # Fewer pairs, and without the one method that takes its time.
     few = partial(held_out_pairs, per_bucket=2)

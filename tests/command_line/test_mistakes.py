@@ -523,7 +523,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from inpaint_lib import __main__ as command_line
-from inpaint_lib import model, training
+from inpaint_lib import checkpoints, model
 
 where, limit = sys.argv.pop(1), int(sys.argv.pop(1))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -532,11 +532,11 @@ def fill(*arguments):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
 if where == "state":
-    save = training.Trainer._save_state
-    training.Trainer._save_state = lambda *a: (fill(), save(*a))
+    save = checkpoints.RunFolder.save
+    checkpoints.RunFolder.save = lambda *a: (fill(), save(*a))
 elif where == "weights":
-    save = training.save_model
-    training.save_model = lambda *a: (fill(), save(*a))
+    save = checkpoints.save_model
+    checkpoints.save_model = lambda *a: (fill(), save(*a))
 else:
     fill()
 sys.exit(command_line.main())

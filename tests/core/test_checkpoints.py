@@ -6,7 +6,7 @@ import pytest
 import torch
 from networks import OPTIONS, network, picture_and_mask
 
-from inpaint_lib import PixelRNN, checkpoints, load_model
+from inpaint_lib import PixelRNN, load_model, paths
 from inpaint_lib.checkpoints import save_model
 
 
@@ -38,21 +38,21 @@ def test_a_missing_file_is_named_with_the_command_that_makes_one(tmp_path):
         load_model(tmp_path / "none.pth")
 
 
-@pytest.mark.parametrize("name", [None, "bricks"])
+@pytest.mark.parametrize("name", ["photographs", "bricks"])
 def test_missing_shipped_weights_are_told_with_the_command_to_run(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "default_path", lambda *parts: tmp_path.joinpath(*parts))
+    monkeypatch.setattr(paths, "default_path", lambda *parts: tmp_path.joinpath(*parts))
     with pytest.raises(FileNotFoundError, match=r"\.pth.*(make|python -m inpaint_lib) \w+"):
         load_model(name)
 
 
-@pytest.mark.parametrize("name", [None, "bricks"])
+@pytest.mark.parametrize("name", ["photographs", "bricks"])
 def test_shipped_weights_are_found_by_name(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "default_path", lambda *parts: tmp_path.joinpath(*parts))
+    monkeypatch.setattr(paths, "default_path", lambda *parts: tmp_path.joinpath(*parts))
     folder = tmp_path / "checkpoints"
     folder.mkdir()
     for seed, file in enumerate(["photographs.pth", "bricks.pth"]):
         save_model(network(seed=seed), folder / file)
-    expected = network(seed=0 if name is None else 1).state_dict()
+    expected = network(seed=0 if name == "photographs" else 1).state_dict()
     loaded = load_model(name, "cpu").state_dict()
     assert all(torch.equal(loaded[key], expected[key]) for key in expected)
 

@@ -10,7 +10,7 @@ from PIL import Image
 from torchvision import transforms
 
 from inpaint_lib import ImageCompletionDataset
-from inpaint_lib.data import as_float, in_memory
+from inpaint_lib.data import PairsInMemory, as_float
 from inpaint_lib.pictures import read_picture
 
 WIDTH, HEIGHT = 48, 40
@@ -362,7 +362,7 @@ def test_an_augmentation_acts_on_the_whole_triple(root):
 @pytest.mark.parametrize("transform", [None, TO_TENSOR])
 def test_what_is_kept_in_memory_gives_the_same_items(root, transform):
     pairs = dataset(root, transform, mask_dir=root / "masks")
-    kept = in_memory(pairs)
+    kept = PairsInMemory(pairs)
     assert len(kept) == len(pairs)
     for item, again in zip(pairs, kept, strict=True):
         for a, b in zip(item, again, strict=True):

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt, find_objects, label
 
 from inpaint_lib import holes
-from inpaint_lib.holes import boxes_mask, crop_and_cover, random_box, random_hole, strokes_mask
+from inpaint_lib.data import crop_and_cover
+from inpaint_lib.holes import boxes_mask, random_box, random_hole, strokes_mask
 
 
 def rng(seed: int = 0) -> np.random.Generator:

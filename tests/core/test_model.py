@@ -149,7 +149,7 @@ def test_standardized_a_flat_picture_stays_finite():
 
 
 def test_an_unknown_prefill_is_refused():
-    with pytest.raises(ValueError, match="choose 'push-pull', 'thin-plate' or None"):
+    with pytest.raises(ValueError, match="choose one of 'push-pull', 'thin-plate', None"):
         PixelRNN(prefill="telea")
 
 
