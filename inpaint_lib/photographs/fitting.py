@@ -6,7 +6,7 @@ import time
 import numpy as np
 import torch
 
-from ..holes import random_hole
+from ..holes import random_holes
 from ..model import PixelRNN
 from ..training import train_step
 
@@ -30,6 +30,7 @@ def fit(
     Raises ValueError when no square of 32 x 32 is free of hidden pixels.
     """
     rng = np.random.default_rng(seed)
+    generator = torch.Generator().manual_seed(seed)
     side, corners = _free_squares(hole)
     device = next(model.parameters()).device
     pixels = torch.from_numpy(picture).permute(2, 0, 1)  # (3, H, W)
@@ -38,13 +39,12 @@ def fit(
     start = time.monotonic()
     with torch.enable_grad():
         while (spent := (time.monotonic() - start) / seconds) < 1:
-            squares, holes = [], []
+            squares = []
             for y, x in corners[rng.integers(len(corners), size=BATCH)]:
                 square = pixels[:, y : y + side, x : x + side]
                 squares.append(square.flip(-1) if rng.random() < 0.5 else square)
-                holes.append(torch.from_numpy(random_hole((side, side), rng))[None])
             original = torch.stack(squares).to(device).float() / 255
-            mask = torch.stack(holes).to(device).float()
+            mask = random_holes(BATCH, (side, side), generator).to(device).float()
             optimizer.param_groups[0]["lr"] = LR * (1 - spent)
             batch = (original * (1 - mask), original, mask)
             train_step(fitted, batch, optimizer, grad_clip=1.0, hole_term="psnr")
