@@ -27,9 +27,9 @@ class PixelRNN(nn.Module):
     norm: "batch" or "group", see `make_norm`.
     prefill: start from a fill of the hole and predict what is missing from it: "push-pull", or
         the smoother "thin-plate".
-    refine: channels of each pixel that two 3x3 convolutions behind pixel_shuffle make the output
-        of, together with the picture and the mask; 0: none. Without them neighbouring patches
-        are predicted apart, and faint blocks show.
+    refine: so many channels more than RGB are predicted for each pixel, and two 3x3 convolutions
+        at full resolution make a correction of RGB from all of them, the picture and the mask;
+        0: none. Without them neighbouring patches are predicted apart, and faint blocks show.
     standardize: look at the picture with the known pixels' mean taken away and in units of
         their standard deviation, and predict in these units, so that a faint picture is as
         much of a lesson as a contrasty one.
@@ -74,7 +74,7 @@ class PixelRNN(nn.Module):
         self.res_blocks = nn.Sequential(
             ResidualBlock(hidden_channels, norm=norm), ResidualBlock(hidden_channels, norm=norm)
         )
-        made = (refine or 3) * pixels
+        made = (3 + refine) * pixels
         width = max(32, made)  # narrower than its output, it would be a bottleneck
         last = nn.Conv2d(width, made, 1)
         self.output_conv = nn.Sequential(
@@ -89,12 +89,12 @@ class PixelRNN(nn.Module):
         )
         self.refine: nn.Sequential | None = None
         if refine:
-            last = nn.Conv2d(16, 3, 3, padding=1)
+            correction = nn.Conv2d(16, 3, 3, padding=1)
             self.refine = nn.Sequential(
-                nn.Conv2d(refine + in_channels, 16, 3, padding=1),
+                nn.Conv2d(3 + refine + in_channels, 16, 3, padding=1),
+                make_norm(norm, 16),
                 nn.ReLU(),
-                last,
-                nn.Identity() if self.fill else nn.Sigmoid(),
+                correction,
             )
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -102,6 +102,8 @@ class PixelRNN(nn.Module):
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
         if prefill:
             nn.init.zeros_(last.weight)  # training starts at the fill, not at noise on top of it
+        if refine:
+            nn.init.zeros_(correction.weight)  # and without a correction
 
     def forward(self, img_rgb: Tensor, mask: Tensor) -> Tensor:
         """img_rgb (B, 3, H, W) in [0, 1], black in the hole; mask (B, 1, H, W), 1 in the hole.
@@ -127,12 +129,13 @@ class PixelRNN(nn.Module):
             x = layer(x)
             state = self.convlstm(x, state)  # (h, c), each of x's shape
             x = x + state[0] + skip
-        out = self.output_conv(self.res_blocks(x))  # (B, 3 p^2, H/p, W/p)
+        out = self.output_conv(self.res_blocks(x))  # (B, (3 + refine) p^2, H/p, W/p)
 
         if self.patch_size > 1:
-            out = F.pixel_shuffle(out, self.patch_size)[..., :height, :width]  # (B, 3, H, W)
-        if self.refine is not None:
-            out = self.refine(torch.cat([out, seen], dim=1))  # (B, refine + 4, H, W) -> (B, 3, ...)
+            out = F.pixel_shuffle(out, self.patch_size)[..., :height, :width]
+        if self.refine is not None:  # (B, 3 + refine, H, W) -> (B, 3, H, W)
+            out = out[:, :3] + self.refine(torch.cat([out, seen], dim=1))
+            out = out if self.fill else out.sigmoid()
         return (start + deviation * out).clamp(0, 1) if self.fill else out
 
 

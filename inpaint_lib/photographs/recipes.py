@@ -6,7 +6,6 @@ from typing import Any
 
 import tyro
 
-from .. import figures
 from ..checkpoints import save_model
 from ..paths import World, default_path, pair_folders, world_folder, written_whole
 from ..training import TrainConfig, Trainer, run
@@ -29,6 +28,19 @@ PRESET: dict[str, Any] = {
     "hole_term": "psnr",
 }
 """Options of `train`: each is a remedy for a weakness of the plain network."""
+
+LARGE: dict[str, Any] = PRESET | {
+    "batch_size": 128,
+    "lr": 1.5e-3,
+    "hidden_channels": 96,
+    "num_layers": 4,
+    "refine": 8,
+    "crop_size": 96,
+    "turns": True,
+    "ema": 0.999,
+    "epoch_size": 51_200,
+}
+"""The preset at full size, for `TrainConfig.data_dir` and an accelerator."""
 
 
 def preset(data: Path, save_dir: Path, **changes: Any) -> TrainConfig:
@@ -120,6 +132,8 @@ def report(trainer: Trainer) -> None:
     folder = trainer.config.save_dir
     val, test = (read_held_out(default_path("dataset", "bricks", s)) for s in ("val", "test"))
     chosen = methods(trainer.model.eval(), val)
+
+    from .. import figures  # draws: a machine that only trains need not have matplotlib
 
     columns = [(bucket, pair) for bucket, pairs in by_bucket(test).items() for pair in pairs[:2]]
     rows = {
