@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import tyro
 
 from ..checkpoints import save_model
 from ..paths import World, default_path, pair_folders, world_folder, written_whole
@@ -62,7 +61,7 @@ EPOCHS: dict[World, int] = {"photographs": 60, "bricks": 20}
 PAIRS = 4_928  # training pairs to prepare for shipped weights: crops cost seconds, and vary
 
 
-def rebuild(world: tyro.conf.Positional[World]) -> None:
+def rebuild(world: World) -> None:
     """Train the shipped weights of a world again, into checkpoints/runs/WORLD/WORLD.pth.
 
     Interrupted, the same command goes on from the last complete epoch.
