@@ -62,7 +62,7 @@ def overfitting(seen: Sequence[float], unseen: Mapping[int, float]) -> Figure:
     figure = Figure(figsize=(7, 3.2), layout="constrained")
     ax = figure.subplots()
     ax.plot(range(1, len(seen) + 1), seen, color=BLUE, label="the two pictures trained on")
-    ax.plot(list(unseen), list(unseen.values()), "s-", color=ORANGE, label="two other pictures")
+    ax.plot(list(unseen), list(unseen.values()), "s-", color=ORANGE, label="eight other pictures")
     ax.set(
         title="One small batch, over and over",
         xlabel="step",
