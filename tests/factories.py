@@ -91,6 +91,12 @@ def training(pairs: Path, save_dir: Path, *more, **changes) -> list[str]:
     return ["train", *named, *map(str, more)]
 
 
+def elsewhere() -> str:
+    """The name of a device that torch knows and that this machine does not have."""
+    here = torch.accelerator.current_accelerator(check_available=True)
+    return "cuda" if here is None or here.type == "mps" else "mps"
+
+
 def completing(photo: Path, network: Path, *more) -> list:
     """The arguments that complete a photograph on the command line; by default a box of it."""
     return ["complete", photo, "--checkpoint", network, *(more or BOX)]

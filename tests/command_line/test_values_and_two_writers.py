@@ -1,13 +1,78 @@
-"""A loss that becomes NaN, and two trainings in one folder: told in one line, nothing lost."""
+"""Options, numbers, a loss that becomes NaN, two trainings in a folder: told; nothing is lost."""
 
 from contextlib import suppress
 
 import pytest
 import torch
-from factories import config_for, contents, training
+from factories import config_for, contents, elsewhere, training
 
 from inpaint_lib import PixelRNN, load_model
 from inpaint_lib.training import Trainer, run
+
+# Options and numbers. What is refused in Python is in test_options.py.
+
+
+@pytest.mark.parametrize(
+    ("option", "known"),
+    [
+        ("schedule", "constant one-cycle cosine"),
+        ("hole_term", "l1 l1-per-hole psnr"),
+        ("hole_kind", "both boxes strokes"),
+        ("norm", "batch group"),
+        ("prefill", "push-pull thin-plate"),
+    ],
+)
+def test_an_unknown_option_is_told_with_the_known_ones(
+    command, capsys, pairs, tmp_path, option, known
+):
+    with pytest.raises(SystemExit) as stop:
+        command(*training(pairs, tmp_path / "run", **{option: "fast"}))
+    assert stop.value.code == 2
+    told = capsys.readouterr().err
+    assert "Traceback" not in told
+    for word in ("fast", f"--{option.replace('_', '-')}", *known.split()):
+        assert word in told
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("epochs", 0),
+        ("batch_size", 0),
+        ("lr", 0),
+        ("lr", "nan"),
+        ("hidden_channels", 0),
+        ("patch_size", 0),
+        ("crop_size", 0),
+        ("longest_hole", -3),
+        ("grad_clip", -1),
+        ("seed", -1),
+        ("ssim_weight", 2),
+        ("num_workers", -1),
+    ],
+)
+def test_a_number_out_of_range_is_told_by_name(refused, pairs, tmp_path, option, value):
+    line = refused(*training(pairs, tmp_path / "run", **{option: value}))
+    assert line.startswith(f"error: {option} {value}")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_number_out_of_range_leaves_the_run_that_was_to_be_replaced(
+    refused, command, pairs, tmp_path
+):
+    save_dir = tmp_path / "run"
+    assert command(*training(pairs, save_dir))[0] == 0
+    before = contents(save_dir)
+    refused(*training(pairs, save_dir, "--overwrite", epochs=0))
+    assert contents(save_dir) == before
+
+
+def test_a_device_that_is_not_there_is_told_by_name(refused, pairs, tmp_path):
+    line = refused(*training(pairs, tmp_path / "run", device=elsewhere()))
+    assert line.startswith(f"error: device '{elsewhere()}': is not there; torch finds ")
+    assert not (tmp_path / "run").exists()
+
 
 # A loss that becomes NaN
 
