@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # The outputs of the chapters are compared with what they print: on Linux, where they were made.
 NBVAL := $(if $(filter Linux,$(shell uname -s)),--nbval,--nbval-lax)
 
-.PHONY: demo test lint lab notebooks bench gpu clean distclean
+.PHONY: demo test test-anywhere lint lab notebooks bench gpu clean distclean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m inpaint_lib demo
@@ -15,6 +15,11 @@ test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests notebooks $(NBVAL) --nbval-current-env \
 		--nbval-cell-timeout=900 --numprocesses auto --dist loadfile \
 		--cov=inpaint_lib --cov-report=term-missing:skip-covered --cov-fail-under=95
+
+# As other processors, more threads and a busy machine compute; hours. One file alone:
+# make test-anywhere ARGS=tests/core/test_model.py
+test-anywhere: $(VENV)/installed-dev
+	$(BIN)/python tests/anywhere.py $(ARGS)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

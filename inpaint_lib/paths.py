@@ -48,7 +48,7 @@ def shipped_weights(world: World) -> Path:
 
 
 @contextmanager
-def written_whole(path: str | os.PathLike) -> Iterator[Path]:
+def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a name beside `path` to write to; the finished file then takes `path`'s place.
 
     A reader sees the old file or the new one, never a part; a crash or a full disk leaves

@@ -8,9 +8,7 @@ a GIF whose small frame lies on a large canvas is in order, and read as large as
 """
 
 import json
-import os
 import subprocess
-import sys
 import zipfile
 import zlib
 from collections import Counter
@@ -21,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from factories import Code, one_thread, program
 from PIL import Image
 
 from inpaint_lib import PixelRNN
@@ -28,58 +27,6 @@ from inpaint_lib.checkpoints import save_model
 
 PICTURES, CHECKPOINTS = 700, 300
 LONGEST = 5  # seconds for one file; they take milliseconds
-
-READER = """
-import faulthandler, json, sys, time
-from pathlib import Path
-import torch
-from PIL import Image
-from inpaint_lib import load_model
-from inpaint_lib.pictures import read_mask, read_picture
-
-torch.set_num_threads(1)
-folder, checkpoint, picture, longest = sys.argv[1:]
-Image.init()  # what is imported at need must not look like code from a file
-load_model(checkpoint, "cpu")
-read_picture(picture)
-try:
-    import resource
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + (3 << 30)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-except (ImportError, OSError):
-    pass
-
-harm, watched = [], False
-HARMFUL = ("os.", "shutil.", "subprocess.", "socket.", "ctypes.", "exec", "compile")
-HARMLESS = ("os.listdir", "os.scandir", "os.walk")
-
-def watch(event, arguments):
-    if not watched:
-        return
-    if event == "open":
-        name, mode, flags = arguments
-        bad = set(mode) & set("wax+") if isinstance(mode, str) else flags & 3
-    else:
-        bad = event.startswith(HARMFUL) and event not in HARMLESS
-    if bad:
-        harm.append(f"{event} {arguments!r}"[:300])
-
-sys.addaudithook(watch)
-for path in sorted(Path(folder).iterdir()):
-    for reader in [load_model] if path.suffix == ".pth" else [read_picture, read_mask]:
-        print(json.dumps([path.name, reader.__name__, "started", "", 0, []]), flush=True)
-        faulthandler.dump_traceback_later(float(longest), exit=True)
-        harm.clear()
-        start, watched = time.perf_counter(), True
-        try:
-            reader(path, "cpu") if reader is load_model else reader(path)
-            outcome, message = "read", ""
-        except BaseException as error:
-            outcome, message = type(error).__name__, str(error)
-        watched, took = False, time.perf_counter() - start
-        print(json.dumps([path.name, reader.__name__, outcome, message, took, harm]), flush=True)
-"""
 
 
 class Outcome(NamedTuple):
@@ -93,14 +40,15 @@ class Outcome(NamedTuple):
 
 def read_all(folder: Path, checkpoint: Path, picture: Path) -> list[Outcome]:
     """Each file of a folder through the library's readers, in another process."""
-    arguments = [str(folder), str(checkpoint), str(picture), str(2 * LONGEST)]
+    arguments = [folder, checkpoint, picture, 2 * LONGEST]
     done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-c", READER, *arguments],
+        program("read_files", *arguments, python=("-X", "faulthandler")),
         capture_output=True,
         text=True,
         errors="replace",
         timeout=120,
         check=False,
+        env=one_thread(),
     )
     lines = [Outcome(*json.loads(line)) for line in done.stdout.splitlines()]
     assert done.returncode == 0, f"stopped at {lines[-1:]}: {done.stderr[-2000:]}"
@@ -152,16 +100,6 @@ def whole_pictures() -> dict[str, bytes]:
     if "AVIF" in Image.SAVE:
         add("in_truth_avif.jpg", photo, "AVIF")
     return made
-
-
-class Code:
-    """Unpickled without care, it makes a folder."""
-
-    def __init__(self, path: Path):
-        self.path = str(path)
-
-    def __reduce__(self):
-        return os.mkdir, (self.path,)
 
 
 def whole_checkpoints(folder: Path, trace: Path) -> list[bytes]:

@@ -9,14 +9,13 @@ from unittest import mock
 
 import numpy as np
 import pytest
-import torch
+from factories import random_network
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
-from torch import nn
 
-from inpaint_lib import PixelRNN, complete
 from inpaint_lib import __main__ as command_line
+from inpaint_lib import complete
 from inpaint_lib.checkpoints import save_model
 from inpaint_lib.photographs import completion
 from inpaint_lib.photographs.completion import windows
@@ -30,19 +29,9 @@ def some(examples: int):
     return settings(max_examples=examples, deadline=None, derandomize=True, database=None)
 
 
-def network(**options) -> PixelRNN:
-    """A random network that does something at once, with prefill too."""
-    torch.manual_seed(0)
-    model = PixelRNN(**options).eval()
-    with torch.no_grad():
-        [*_, last] = (m for m in model.output_conv.modules() if isinstance(m, nn.Conv2d))
-        last.weight.normal_(0.0, 0.3)
-    return model
-
-
 NETWORKS = {
-    "plain": network(hidden_channels=3, num_layers=2),
-    "patches": network(hidden_channels=16, patch_size=4, norm="group", prefill="push-pull"),
+    "plain": random_network(hidden_channels=3, num_layers=2),
+    "patches": random_network(hidden_channels=16, patch_size=4, norm="group", prefill="push-pull"),
 }
 kinds = st.sampled_from(sorted(NETWORKS))
 seeds = st.integers(0, 2**32 - 1)

@@ -8,22 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from factories import training
 from PIL import Image
 
-from inpaint_lib import PixelRNN, paths, prepare
 from inpaint_lib import __main__ as command_line
 from inpaint_lib import complete as complete_one
-from inpaint_lib.checkpoints import load_model, save_model
+from inpaint_lib import paths, prepare
+from inpaint_lib.checkpoints import load_model
 from inpaint_lib.photographs import evaluation
 from inpaint_lib.photographs.prepare import held_out_pairs, write_pairs
 from inpaint_lib.photographs.sources import Source
 from inpaint_lib.pictures import read_picture
-
-
-def run(monkeypatch, *arguments) -> int:
-    monkeypatch.setattr(sys, "argv", ["inpaint_lib", *map(str, arguments)])
-    return command_line.main()
 
 
 def test_help_names_the_commands():
@@ -45,33 +40,25 @@ def test_help_names_the_commands():
         ("rebuild", ["photographs", "bricks", "same command goes on"]),
     ],
 )
-def test_every_command_explains_itself(monkeypatch, capsys, command, words):
+def test_every_command_explains_itself(inpaint, capsys, command, words):
     with pytest.raises(SystemExit) as stop:
-        run(monkeypatch, command, "--help")
+        inpaint(command, "--help")
     assert stop.value.code == 0
     shown = capsys.readouterr().out
     for word in words:
         assert word in shown
 
 
-def test_train_trains(monkeypatch, pairs, tmp_path):
-    options = {
-        "occluded-dir": pairs / "occluded_images",
-        "original-dir": pairs / "original_images",
-        "save-dir": tmp_path / "run",
-        "epochs": 1,
-        "hidden-channels": 4,
-        "crop-size": 32,
-    }
-    assert run(monkeypatch, "train", *(f"--{k}={v}" for k, v in options.items())) == 0
+def test_train_trains(inpaint, pairs, tmp_path):
+    assert inpaint(*training(pairs, tmp_path / "run")) == 0
     assert (tmp_path / "run" / "model_epoch1.pth").is_file()
 
 
-def test_train_without_arguments_is_the_originals_script(monkeypatch):
+def test_train_without_arguments_is_the_originals_script(inpaint, monkeypatch):
     seen = []
     monkeypatch.setattr(command_line, "Trainer", seen.append)
     monkeypatch.setattr(command_line, "run", lambda trainer: None)
-    run(monkeypatch, "train")
+    inpaint("train")
     (config,) = seen
     assert config == command_line.TrainConfig()
     assert config.occluded_dir.as_posix().endswith("/dataset/train/occluded_images")
@@ -83,61 +70,44 @@ def test_train_without_arguments_is_the_originals_script(monkeypatch):
     )
 
 
-def test_an_error_is_one_line_and_exit_code_1(monkeypatch, capsys, tmp_path):
-    assert run(monkeypatch, "train", f"--occluded-dir={tmp_path / 'nowhere'}") == 1
+def test_an_error_is_one_line_and_exit_code_1(inpaint, capsys, tmp_path):
+    assert inpaint("train", f"--occluded-dir={tmp_path / 'nowhere'}") == 1
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1
     assert "nowhere" in error
 
 
-def test_ctrl_c_says_how_to_go_on_and_exits_with_130(monkeypatch, capsys, pairs, tmp_path):
+def test_ctrl_c_says_how_to_go_on_and_exits_with_130(inpaint, monkeypatch, capsys, pairs, tmp_path):
     def interrupted(trainer):
         for step in trainer.steps():
             if step.step == 4:
                 raise KeyboardInterrupt
 
     monkeypatch.setattr(command_line, "run", interrupted)
-    code = run(
-        monkeypatch,
-        "train",
-        f"--occluded-dir={pairs / 'occluded_images'}",
-        f"--original-dir={pairs / 'original_images'}",
-        f"--save-dir={tmp_path / 'run'}",
-        "--hidden-channels=4",
-        "--batch-size=2",
-        "--crop-size=32",
-    )
+    code = inpaint(*training(pairs, tmp_path / "run", epochs=2, batch_size=2))
     assert code == 130
     assert "--resume goes on" in capsys.readouterr().out
 
 
-def test_prepare_tells_how_many_pairs_went_where(monkeypatch, capsys, tmp_path):
+def test_prepare_tells_how_many_pairs_went_where(inpaint, monkeypatch, capsys, tmp_path):
     def few(seed: int = 0) -> dict[str, int]:
         return prepare(out=tmp_path, train_pairs=15, per_bucket=1, seed=seed)
 
     monkeypatch.setattr(command_line, "prepare", few)
-    assert run(monkeypatch, "prepare") == 0
+    assert inpaint("prepare") == 0
     shown = capsys.readouterr().out
     assert f"pairs in {tmp_path / 'bricks' / 'test'}" in shown
 
 
 @pytest.mark.parametrize("arguments", [["paint"], ["train", "--epochs=many"]])
-def test_a_command_that_is_not_understood_exits_with_2(monkeypatch, arguments):
+def test_a_command_that_is_not_understood_exits_with_2(inpaint, arguments):
     with pytest.raises(SystemExit) as stop:
-        run(monkeypatch, *arguments)
+        inpaint(*arguments)
     assert stop.value.code == 2
 
 
 # Completing photographs
-
-
-@pytest.fixture
-def network(tmp_path) -> Path:
-    torch.manual_seed(0)
-    (tmp_path / "networks").mkdir()
-    save_model(PixelRNN(hidden_channels=4), tmp_path / "networks" / "tiny.pth")
-    return tmp_path / "networks" / "tiny.pth"
 
 
 @pytest.fixture
@@ -152,11 +122,11 @@ def photos(tmp_path) -> list[Path]:
 
 
 @pytest.fixture
-def complete(monkeypatch, capsys, network):
+def complete(inpaint, capsys, network):
     """Run `complete` with a tiny network; returns its exit code, what it showed, and errors."""
 
     def run_it(*arguments) -> tuple[int, list[str], list[str]]:
-        code = run(monkeypatch, "complete", *arguments, "--checkpoint", network)
+        code = inpaint("complete", *arguments, "--checkpoint", network)
         shown = capsys.readouterr()
         return code, shown.out.splitlines(), shown.err.splitlines()
 
@@ -462,15 +432,8 @@ def test_debug_shows_where_an_error_came_from_among_several_photographs(complete
     assert any(line.startswith("Traceback") for line in errors)
 
 
-def test_a_device_that_does_not_exist_is_told_in_one_line(monkeypatch, capsys, pairs, tmp_path):
-    code = run(
-        monkeypatch,
-        "train",
-        f"--occluded-dir={pairs / 'occluded_images'}",
-        f"--original-dir={pairs / 'original_images'}",
-        f"--save-dir={tmp_path / 'run'}",
-        "--device=quantum",
-    )
+def test_a_device_that_does_not_exist_is_told_in_one_line(inpaint, capsys, pairs, tmp_path):
+    code = inpaint(*training(pairs, tmp_path / "run", device="quantum"))
     assert code == 1
     [error] = capsys.readouterr().err.splitlines()
     assert error.startswith("error: ")
@@ -523,12 +486,12 @@ METHODS = {"ours", "our start", "mean colour", "push-pull", "biharmonic", "Telea
 
 
 def test_evaluate_prints_the_table_and_writes_it_as_csv(
-    monkeypatch, capsys, dataset, network, tmp_path
+    inpaint, capsys, dataset, network, tmp_path
 ):
     out = tmp_path / "table.csv"
     drawn = tmp_path / "examples.png"
     arguments = ["--checkpoint", network, "--out", out, "--pictures", drawn]
-    assert run(monkeypatch, "evaluate", *arguments) == 0
+    assert inpaint("evaluate", *arguments) == 0
     with Image.open(drawn) as picture:
         assert picture.width > 2 * picture.height  # three columns for each of four buckets
     shown = capsys.readouterr().out
@@ -545,7 +508,9 @@ def test_evaluate_prints_the_table_and_writes_it_as_csv(
         assert 0 <= float(row["hole_l1"]) <= 1
 
 
-def test_evaluate_measures_the_world_and_the_split_asked_for(monkeypatch, dataset, network):
+def test_evaluate_measures_the_world_and_the_split_asked_for(
+    inpaint, monkeypatch, dataset, network
+):
     seen = []
     read = evaluation.read_held_out
 
@@ -554,19 +519,19 @@ def test_evaluate_measures_the_world_and_the_split_asked_for(monkeypatch, datase
         return read(folder)
 
     monkeypatch.setattr(evaluation, "read_held_out", noted)
-    assert run(monkeypatch, "evaluate", "--checkpoint", network) == 0
-    assert run(monkeypatch, "evaluate", "--checkpoint", network, "--split", "val") == 0
-    assert run(monkeypatch, "evaluate", "--checkpoint", network, "--world", "bricks") == 0
+    assert inpaint("evaluate", "--checkpoint", network) == 0
+    assert inpaint("evaluate", "--checkpoint", network, "--split", "val") == 0
+    assert inpaint("evaluate", "--checkpoint", network, "--world", "bricks") == 0
     assert seen == ["val", "test", "val", "val", "bricks/val", "bricks/test"]
 
 
 def test_evaluate_measures_on_any_folder_with_seeded_holes(
-    monkeypatch, capsys, dataset, network, tmp_path
+    inpaint, capsys, dataset, network, tmp_path
 ):
     tables = []
     for seed in (0, 0, 1):
         photos = "--photos", tmp_path / "mine", "--seed", seed
-        assert run(monkeypatch, "evaluate", "--checkpoint", network, *photos) == 0
+        assert inpaint("evaluate", "--checkpoint", network, *photos) == 0
         tables.append(capsys.readouterr().out)
     assert tables[0] == tables[1] != tables[2]
     [photographs] = [line for line in tables[0].splitlines() if line.startswith("photographs")]
@@ -574,18 +539,18 @@ def test_evaluate_measures_on_any_folder_with_seeded_holes(
     assert "95 % interval" in tables[0]
 
 
-def test_evaluate_prepares_what_is_not_there(monkeypatch, dataset, network):
+def test_evaluate_prepares_what_is_not_there(inpaint, monkeypatch, dataset, network):
     def prepared():
         (dataset / "hidden").rename(dataset / "val")
 
     (dataset / "val").rename(dataset / "hidden")
     monkeypatch.setattr(command_line, "ensure_prepared", prepared)
-    assert run(monkeypatch, "evaluate", "--checkpoint", network) == 0
+    assert inpaint("evaluate", "--checkpoint", network) == 0
 
 
 @pytest.mark.parametrize("trouble", ["missing", "empty", "broken", "checkpoint"])
 def test_evaluate_tells_what_it_cannot_read_in_one_line(
-    monkeypatch, capsys, dataset, network, tmp_path, trouble
+    inpaint, capsys, dataset, network, tmp_path, trouble
 ):
     photos, culprit = tmp_path / "mine", tmp_path / "mine"
     if trouble == "missing":
@@ -601,7 +566,7 @@ def test_evaluate_tells_what_it_cannot_read_in_one_line(
     out = tmp_path / "table.csv"
     out.write_text("the table before")
     options = "--photos", photos, "--out", out
-    assert run(monkeypatch, "evaluate", "--checkpoint", network, *options) == 1
+    assert inpaint("evaluate", "--checkpoint", network, *options) == 1
     shown = capsys.readouterr()
     [error] = shown.err.splitlines()
     assert error.startswith(f"error: {culprit}")

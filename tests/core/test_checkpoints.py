@@ -4,7 +4,7 @@ import os
 
 import pytest
 import torch
-from networks import OPTIONS, network, picture_and_mask
+from factories import OPTIONS, picture_and_mask, random_network
 
 from inpaint_lib import PixelRNN, load_model, paths
 from inpaint_lib.checkpoints import save_model
@@ -12,7 +12,7 @@ from inpaint_lib.checkpoints import save_model
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_a_saved_network_comes_back_in_eval_mode_with_the_same_output(options, tmp_path):
-    model = network(8, num_layers=2, **options)
+    model = random_network(8, num_layers=2, **options)
     save_model(model.train(), tmp_path / "m.pth")
     loaded = load_model(tmp_path / "m.pth", device="cpu")
     assert not any(m.training for m in loaded.modules())
@@ -23,13 +23,13 @@ def test_a_saved_network_comes_back_in_eval_mode_with_the_same_output(options, t
 
 
 def test_saving_leaves_only_the_file_itself(tmp_path):
-    save_model(network(), tmp_path / "m.pth")
-    save_model(network(seed=1), tmp_path / "m.pth")
+    save_model(random_network(), tmp_path / "m.pth")
+    save_model(random_network(seed=1), tmp_path / "m.pth")
     assert os.listdir(tmp_path) == ["m.pth"]
 
 
 def test_the_path_may_be_a_string(tmp_path):
-    save_model(network(), str(tmp_path / "m.pth"))
+    save_model(random_network(), str(tmp_path / "m.pth"))
     assert isinstance(load_model(str(tmp_path / "m.pth"), "cpu"), PixelRNN)
 
 
@@ -51,15 +51,15 @@ def test_shipped_weights_are_found_by_name(name, tmp_path, monkeypatch):
     folder = tmp_path / "checkpoints"
     folder.mkdir()
     for seed, file in enumerate(["photographs.pth", "bricks.pth"]):
-        save_model(network(seed=seed), folder / file)
-    expected = network(seed=0 if name == "photographs" else 1).state_dict()
+        save_model(random_network(seed=seed), folder / file)
+    expected = random_network(seed=0 if name == "photographs" else 1).state_dict()
     loaded = load_model(name, "cpu").state_dict()
     assert all(torch.equal(loaded[key], expected[key]) for key in expected)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
 def test_a_truncated_file_is_refused_by_name(share, tmp_path):
-    save_model(network(), tmp_path / "m.pth")
+    save_model(random_network(), tmp_path / "m.pth")
     whole = (tmp_path / "m.pth").read_bytes()
     (tmp_path / "cut.pth").write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(ValueError, match=r"cut\.pth"):
@@ -73,14 +73,14 @@ def changed(path, **changes):
 
 @pytest.mark.parametrize("version", [0, 2, None, "1"])
 def test_another_format_version_is_refused_by_name(version, tmp_path):
-    save_model(network(), tmp_path / "m.pth")
+    save_model(random_network(), tmp_path / "m.pth")
     changed(tmp_path / "m.pth", format=version)
     with pytest.raises(ValueError, match=r"m\.pth.*format 1"):
         load_model(tmp_path / "m.pth", "cpu")
 
 
 def test_bare_weights_without_a_configuration_are_refused(tmp_path):
-    torch.save(network().state_dict(), tmp_path / "bare.pth")
+    torch.save(random_network().state_dict(), tmp_path / "bare.pth")
     with pytest.raises(ValueError, match=r"bare\.pth"):
         load_model(tmp_path / "bare.pth", "cpu")
 
@@ -94,10 +94,10 @@ def test_a_tensor_in_place_of_a_checkpoint_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"model": network(8).state_dict()},
+        {"model": random_network(8).state_dict()},
         {"model": {}},
         {"model": None},
-        {"config": network(8).config},
+        {"config": random_network(8).config},
         {"config": {"no_such_option": 1}},
         {"config": {"norm": "layer"}},
         {"config": None},
@@ -105,7 +105,7 @@ def test_a_tensor_in_place_of_a_checkpoint_is_refused(tmp_path):
     ids=["wider", "none", "not-weights", "other-config", "option", "norm", "no-config"],
 )
 def test_weights_that_do_not_fit_are_refused_by_name(changes, tmp_path):
-    save_model(network(4), tmp_path / "m.pth")
+    save_model(random_network(4), tmp_path / "m.pth")
     changed(tmp_path / "m.pth", **changes)
     with pytest.raises(ValueError, match=r"m\.pth"):
         load_model(tmp_path / "m.pth", "cpu")
@@ -123,7 +123,7 @@ class Bomb:
 
 def test_code_in_a_checkpoint_is_never_executed(tmp_path):
     trace, file = tmp_path / "executed", tmp_path / "bomb.pth"
-    model = network()
+    model = random_network()
     torch.save({"format": 1, "config": model.config, "model": Bomb(trace)}, file)
     torch.load(file, weights_only=False)
     assert trace.is_dir(), "this file would do harm if it were unpickled"

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from networks import OPTIONS, PATCHED, PLAIN, network, picture_and_mask
+from factories import OPTIONS, PATCHED, PLAIN, picture_and_mask, random_network
 from torch import nn
 
 from inpaint_lib import PixelRNN, complete, push_pull, thin_plate
@@ -39,7 +39,7 @@ def test_the_parts_have_the_shapes_of_the_design():
 
 @pytest.mark.parametrize(("patch_size", "field"), [(1, 29), (4, 4 * 29)])
 def test_the_receptive_field_measured_from_gradients(patch_size, field):
-    model = network(8, patch_size=patch_size).double()
+    model = random_network(8, patch_size=patch_size).double()
     side = 4 * 32
     image = torch.rand(1, 3, side, side, dtype=torch.float64, requires_grad=True)
     mask = torch.zeros(1, 1, side, side, dtype=torch.float64, requires_grad=True)
@@ -58,7 +58,7 @@ def test_the_receptive_field_measured_from_gradients(patch_size, field):
 def test_any_height_and_width(options, size):
     image, mask = picture_and_mask(*size)
     with torch.no_grad():
-        out = network(16, **options)(image, mask)
+        out = random_network(16, **options)(image, mask)
     assert out.shape == (1, 3, *size)
     assert out.min() >= 0
     assert out.max() <= 1
@@ -66,7 +66,7 @@ def test_any_height_and_width(options, size):
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_the_output_stays_between_0_and_1_even_with_wild_weights(options):
-    model = network(8, **options)
+    model = random_network(8, **options)
     with torch.no_grad():
         for p in model.output_conv.parameters():
             p.mul_(50)
@@ -77,7 +77,7 @@ def test_the_output_stays_between_0_and_1_even_with_wild_weights(options):
 
 
 def test_the_convlstm_carries_its_state_through_the_layers():
-    model = network(num_layers=3)
+    model = random_network(num_layers=3)
     steps, layers, blocks_in = [], [], []
     skips = []
     model.convlstm.register_forward_hook(lambda m, args, out: steps.append((*args, out)))
@@ -128,7 +128,7 @@ def test_with_prefill_training_starts_at_exactly_the_fill(options):
 
 
 def test_standardized_a_fainter_and_brighter_picture_is_completed_alike():
-    model = network(**PATCHED)
+    model = random_network(**PATCHED)
     image, mask = picture_and_mask(24, 20)
     with torch.no_grad():
         model.output_conv[-2].weight.mul_(0.1)  # a prediction that is not clipped
@@ -140,7 +140,7 @@ def test_standardized_a_fainter_and_brighter_picture_is_completed_alike():
 
 
 def test_standardized_a_flat_picture_stays_finite():
-    model = network(**PATCHED).train()
+    model = random_network(**PATCHED).train()
     _, mask = picture_and_mask(24, 20)
     out = model(0.5 * (1 - mask).expand(1, 3, 24, 20), mask)
     out.sum().backward()
@@ -173,7 +173,7 @@ def test_the_last_relus_stay_alive_under_a_high_learning_rate():
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_every_parameter_gets_a_gradient(options):
-    model = network(**options).train()
+    model = random_network(**options).train()
     model(*picture_and_mask(12, 12)).sum().backward()
     without = [n for n, p in model.named_parameters() if p.grad is None]
     assert without == []
@@ -184,7 +184,7 @@ def test_every_parameter_gets_a_gradient(options):
 
 @pytest.mark.parametrize("options", [{"prefill": "push-pull"}, PATCHED])
 def test_with_prefill_only_pixels_outside_the_hole_count(options):
-    model = network(**options)
+    model = random_network(**options)
     image, mask = picture_and_mask(24, 20)
     other = torch.rand(image.shape, generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
@@ -197,7 +197,7 @@ def test_with_prefill_only_pixels_outside_the_hole_count(options):
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_the_network_is_told_where_the_hole_is(options):
-    model = network(**options)
+    model = random_network(**options)
     image, mask = picture_and_mask(24, 20)
     with torch.no_grad():
         assert not torch.equal(model(image * (1 - mask), mask), model(image * (1 - mask), 1 - mask))
@@ -205,7 +205,7 @@ def test_the_network_is_told_where_the_hole_is(options):
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_completing_looks_at_the_known_pixels_and_keeps_them(options):
-    model = network(**options)
+    model = random_network(**options)
     rng = np.random.default_rng(0)
     image, other = rng.integers(0, 256, (2, 23, 19, 3), dtype=np.uint8)
     hole = np.zeros((23, 19), dtype=bool)

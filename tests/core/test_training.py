@@ -1,45 +1,19 @@
 """Training: the loss and the step, what a run leaves on disk, interruption and resumption."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from factories import a_batch, config_for, one_thread, program
 from PIL import Image
 from torch.utils.data import DataLoader
 
 from inpaint_lib import ImageCompletionDataset, PixelRNN, load_model, psnr, ssim, train, train_step
 from inpaint_lib.training import TrainConfig, Trainer, completion_loss, run
-
-
-def config_for(pairs: Path, save_dir: Path, **changes) -> TrainConfig:
-    """A run of a few seconds: 4 channels on crops of 32 x 32."""
-    settings = {
-        "occluded_dir": pairs / "occluded_images",
-        "original_dir": pairs / "original_images",
-        "save_dir": save_dir,
-        "epochs": 2,
-        "batch_size": 2,
-        "lr": 1e-3,
-        "hidden_channels": 4,
-        "crop_size": 32,
-        "device": "cpu",
-    }
-    return TrainConfig(**(settings | changes))
-
-
-def a_batch(seed: int = 0, size: int = 24) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    original = torch.rand(2, 3, size, size, generator=generator)
-    mask = torch.zeros(2, 1, size, size)
-    mask[0, :, 4:10, 5:9] = 1
-    mask[1, :, 2:20, 3:21] = 1
-    return original * (1 - mask), original, mask
 
 
 def weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -335,27 +309,6 @@ def test_a_generator_closed_mid_epoch_resumes_bit_identically(pairs, tmp_path):
     assert logs[0] == logs[1]
 
 
-KILLED = """
-import json, os, signal, sys
-import torch
-from inpaint_lib.training import TrainConfig, Trainer
-settings, when = json.loads(sys.argv[1]), sys.argv[2]
-die = lambda: os.kill(os.getpid(), signal.SIGKILL)
-if when == "mid-save":
-    whole_save, calls = torch.save, [0]
-    def half_a_save(content, path):
-        calls[0] += "state.pth" in str(path)
-        whole_save(content, path)
-        if calls[0] == 3:
-            os.truncate(path, os.path.getsize(path) // 2)
-            die()
-    torch.save = half_a_save
-for step in Trainer(TrainConfig(**settings)).steps():
-    if when == "mid-epoch" and step.step == 8:
-        die()
-"""
-
-
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
 @pytest.mark.parametrize("when", ["mid-epoch", "mid-save"])
 def test_a_killed_run_resumes_bit_identically(pairs, tmp_path, when):
@@ -363,9 +316,9 @@ def test_a_killed_run_resumes_bit_identically(pairs, tmp_path, when):
         pairs, tmp_path / "killed", epochs=4, fresh_holes=True, schedule="one-cycle", resume=True
     )
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, json.dumps(settings.plain()), when],
+        program("killed_run", json.dumps(settings.plain()), when),
         check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},  # as here: sums depend on the threads
+        env=one_thread(),  # as here: sums depend on the threads
     )
     assert killed.returncode == -signal.SIGKILL
     trainer = Trainer(settings)
@@ -444,7 +397,7 @@ def test_two_processes_give_one_log_one_checkpoint_and_the_single_process_result
     subprocess.run(
         [sys.executable, "-m", *launch, "-m", "inpaint_lib", "train", *options],
         check=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=one_thread(),
         capture_output=True,
         timeout=120,
     )

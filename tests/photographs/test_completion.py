@@ -3,17 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from factories import random_network
 from PIL import Image
 
 from inpaint_lib import PixelRNN, complete
 from inpaint_lib.filling import push_pull
 from inpaint_lib.photographs import completion
 from inpaint_lib.photographs.baselines import smooth
-
-
-def network(**options) -> PixelRNN:
-    torch.manual_seed(0)
-    return PixelRNN(hidden_channels=4, **options).eval()
 
 
 def picture(height: int = 23, width: int = 31, seed: int = 0) -> np.ndarray:
@@ -45,7 +41,7 @@ class Painter(PixelRNN):
 @pytest.mark.parametrize("options", [{}, {"patch_size": 4, "prefill": "push-pull"}])
 def test_size_and_known_pixels_are_those_of_the_photograph(size, options):
     image, hole = picture(*size), box(*size)
-    done = complete(network(**options), image, hole)
+    done = complete(random_network(**options), image, hole)
     assert isinstance(done, Image.Image)
     assert done.mode == "RGB"
     assert done.size == (size[1], size[0])
@@ -73,7 +69,7 @@ def test_what_lies_under_the_hole_never_reaches_the_network():
 
 
 def test_an_array_a_pil_image_and_a_path_give_the_same(tmp_path):
-    image, hole, model = picture(), box(), network()
+    image, hole, model = picture(), box(), random_network()
     Image.fromarray(image).save(tmp_path / "photo.png")
     forms = [image, Image.fromarray(image), tmp_path / "photo.png", str(tmp_path / "photo.png")]
     first, *others = (np.asarray(complete(model, form, hole)) for form in forms)
@@ -82,7 +78,7 @@ def test_an_array_a_pil_image_and_a_path_give_the_same(tmp_path):
 
 @pytest.mark.parametrize("form", [np.uint8, np.int64, np.float32, "255", "list", "pil"])
 def test_whatever_is_not_zero_in_the_mask_is_hole(form):
-    image, hole, model = picture(), box(), network()
+    image, hole, model = picture(), box(), random_network()
     mask = {
         "255": lambda: hole.astype(np.uint8) * 255,
         "list": hole.tolist,
@@ -108,14 +104,14 @@ def test_a_turned_photograph_is_completed_upright(tmp_path):
     Image.fromarray(image).save(tmp_path / "turned.png", exif=exif)
     upright, hole = np.rot90(image, -1), box(30, 20)
     for form in (tmp_path / "turned.png", Image.open(tmp_path / "turned.png")):
-        done = np.asarray(complete(network(), form, hole))
+        done = np.asarray(complete(random_network(), form, hole))
         assert np.array_equal(done[~hole], upright[~hole])
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "I;16"])
 def test_photographs_of_any_mode_come_back_as_rgb(mode):
     hole = box()
-    done = complete(network(), Image.fromarray(picture()).convert("L").convert(mode), hole)
+    done = complete(random_network(), Image.fromarray(picture()).convert("L").convert(mode), hole)
     assert done.mode == "RGB"
     assert done.size == (31, 23)
 
@@ -123,7 +119,7 @@ def test_photographs_of_any_mode_come_back_as_rgb(mode):
 @pytest.mark.parametrize("shape", [(31, 23), (23, 30), (1, 1), (23, 31, 1), (23, 31, 3)])
 def test_a_mask_of_another_size_is_refused_with_both_sizes(shape):
     with pytest.raises(ValueError, match=rf"mask.*{shape[0]}, {shape[1]}.*\(23, 31\)"):
-        complete(network(), picture(), np.ones(shape, dtype=bool))
+        complete(random_network(), picture(), np.ones(shape, dtype=bool))
 
 
 @pytest.mark.parametrize(
@@ -138,15 +134,15 @@ def test_a_mask_of_another_size_is_refused_with_both_sizes(shape):
 )
 def test_an_array_that_is_no_picture_is_refused(array):
     with pytest.raises(ValueError, match="uint8"):
-        complete(network(), array, box())
+        complete(random_network(), array, box())
 
 
 def test_a_path_without_a_picture_is_named(tmp_path):
     (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(ValueError, match=r"text\.png"):
-        complete(network(), tmp_path / "text.png", box())
+        complete(random_network(), tmp_path / "text.png", box())
     with pytest.raises(FileNotFoundError, match=r"none\.png"):
-        complete(network(), tmp_path / "none.png", box())
+        complete(random_network(), tmp_path / "none.png", box())
 
 
 def test_an_empty_mask_gives_the_picture_back():
@@ -158,14 +154,14 @@ def test_an_empty_mask_gives_the_picture_back():
 
 def test_a_hole_as_large_as_the_picture_is_refused():
     with pytest.raises(ValueError, match="nothing is known"):
-        complete(network(), picture(), np.ones((23, 31)))
+        complete(random_network(), picture(), np.ones((23, 31)))
 
 
 @pytest.mark.parametrize("training", [True, False])
 def test_a_network_in_training_goes_on_training_with_its_statistics_untouched(training):
-    model = network().train(training)
+    model = random_network().train(training)
     before = {k: v.clone() for k, v in model.state_dict().items()}
-    expected = np.asarray(complete(network(), picture(), box()))
+    expected = np.asarray(complete(random_network(), picture(), box()))
     assert np.array_equal(complete(model, picture(), box()), expected)
     assert all(m.training == training for m in model.modules())
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
@@ -213,8 +209,8 @@ def test_a_crop_around_the_hole_is_completed_as_the_whole_photograph_is(options)
     image, hole = picture(240, 260), np.zeros((240, 260), dtype=bool)
     hole[100:121, 90:107] = True
     crop = np.s_[50:180, 30:190]
-    whole = np.asarray(complete(network(**options), image, hole))
-    assert np.array_equal(complete(network(**options), image[crop], hole[crop]), whole[crop])
+    whole = np.asarray(complete(random_network(**options), image, hole))
+    assert np.array_equal(complete(random_network(**options), image[crop], hole[crop]), whole[crop])
 
 
 def scattered(height: int, width: int, seed: int) -> np.ndarray:
@@ -251,11 +247,11 @@ def test_large_holes_too_keep_known_pixels_and_hide_hidden_ones(
 ):
     monkeypatch.setattr(completion, "LARGEST", largest)
     image, other = picture(230, 250), picture(230, 250, seed=1)
-    done = np.asarray(complete(network(**options), image, hole))
+    done = np.asarray(complete(random_network(**options), image, hole))
     assert np.array_equal(done[~hole], image[~hole])
     assert not np.array_equal(done[hole], image[hole])
     painted = np.where(hole[..., None], other, image)
-    assert np.array_equal(complete(network(**options), painted, hole), done)
+    assert np.array_equal(complete(random_network(**options), painted, hole), done)
 
 
 @pytest.mark.parametrize("largest", [80, 512])
@@ -299,7 +295,7 @@ def test_a_hole_done_at_a_reduced_size_comes_back_up_without_a_step():
 
     Mean absolute jump across the hole's edge, against the same jump of the fill at full size.
     """
-    model = network(patch_size=4, norm="group", prefill="push-pull")
+    model = random_network(untrained=True, **PATCHED)
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 256, (12, 12, 3), dtype=np.uint8)
     image = np.asarray(Image.fromarray(coarse).resize((300, 300), Image.Resampling.BICUBIC))

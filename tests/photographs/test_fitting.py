@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from factories import PATCHED, random_network
 
 from inpaint_lib import PixelRNN, complete
 from inpaint_lib.photographs import fitting
@@ -25,9 +26,7 @@ def box(height: int = 96, width: int = 112) -> np.ndarray:
 
 
 def network() -> PixelRNN:
-    torch.manual_seed(0)
-    options = {"patch_size": 4, "norm": "group", "prefill": "thin-plate", "standardize": True}
-    return PixelRNN(hidden_channels=16, **options).eval()
+    return random_network(16, untrained=True, **PATCHED)
 
 
 def error(done: object, original: np.ndarray, hole: np.ndarray) -> float:

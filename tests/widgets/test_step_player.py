@@ -1,6 +1,6 @@
 """The step player: what happens inside a network, how far it looks, and what the knobs do."""
 
-import networks
+import factories
 import numpy as np
 import pytest
 import torch
@@ -22,10 +22,10 @@ def noise(seed: int, side: int = 48) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("options", networks.OPTIONS)
+@pytest.mark.parametrize("options", factories.OPTIONS)
 def test_each_step_follows_from_the_one_before(options):
-    model = networks.network(**options)
-    picture, mask = networks.picture_and_mask(32, 24)
+    model = factories.random_network(**options)
+    picture, mask = factories.picture_and_mask(32, 24)
     with torch.no_grad():
         steps, prediction = watch(model, picture, mask)
         assert torch.equal(prediction, model(picture, mask))
@@ -40,7 +40,7 @@ def test_each_step_follows_from_the_one_before(options):
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
 
 
-@pytest.mark.parametrize(("options", "patch"), [({}, 1), (networks.PATCHED, 4)])
+@pytest.mark.parametrize(("options", "patch"), [({}, 1), (factories.PATCHED, 4)])
 def test_receptive_fields_are_those_of_chapter_2(options, patch):
     fields = receptive_fields(PixelRNN(hidden_channels=8, **options).config)
     assert fields == [11 * patch, 15 * patch, 19 * patch, 29 * patch]
@@ -52,7 +52,7 @@ def test_measuring_leaves_the_random_numbers_of_others_alone():
     expected = torch.rand(3)
     torch.manual_seed(0)
     receptive_fields(PixelRNN(hidden_channels=4).config | {})
-    StepPlayer({"small": networks.network}, {"noise": noise(0)})
+    StepPlayer({"small": factories.random_network}, {"noise": noise(0)})
     torch.manual_seed(0)
     assert torch.equal(torch.rand(3), expected)
 
@@ -67,7 +67,7 @@ def test_blind_share_is_that_of_the_formula(side):
 
 @pytest.mark.parametrize(("patch", "shape"), [(1, (48, 52)), (2, (68, 75))])
 def test_blind_pixels_do_not_notice_another_photograph_and_all_others_do(patch, shape):
-    model = networks.network(hidden_channels=8, patch_size=patch)
+    model = factories.random_network(hidden_channels=8, patch_size=patch)
     field = receptive_fields(model.config)[-1]
     hole = square_hole(shape, 35 * patch - 9 * (patch - 1))
     mask = torch.from_numpy(hole)[None, None].float()
@@ -85,9 +85,9 @@ def test_blind_pixels_do_not_notice_another_photograph_and_all_others_do(patch, 
 def player() -> StepPlayer:
     return StepPlayer(
         {
-            "plain": lambda: networks.network(hidden_channels=4),
-            "patched": lambda: networks.network(hidden_channels=8, **networks.PATCHED),
-            "short": lambda: networks.network(hidden_channels=4, num_layers=2),
+            "plain": lambda: factories.random_network(hidden_channels=4),
+            "patched": lambda: factories.random_network(hidden_channels=8, **factories.PATCHED),
+            "short": lambda: factories.random_network(hidden_channels=4, num_layers=2),
             "missing": lambda: load_model("nowhere.pth"),
         },
         {"one": noise(1), "two": noise(2), "small": noise(3, side=32)},
@@ -109,7 +109,7 @@ def test_words_name_what_looks_further_than_convolutions_do(player):
     player.network.value = "patched"
     assert "looks 116 px wide: the middle of the hole sees a known pixel" in said(player)
     assert "the thin-plate fill, the standardisation, the group norm" in player.legend.value
-    assert looks_everywhere(networks.network().config) == []
+    assert looks_everywhere(factories.random_network().config) == []
 
 
 def test_the_network_runs_for_a_new_hole_and_not_for_a_new_step(player):
@@ -154,7 +154,7 @@ def test_a_missing_network_is_told_and_its_place_taken_by_the_next(player):
 
 
 def test_colours_have_the_same_ends_in_all_steps():
-    model = networks.network(hidden_channels=4)
+    model = factories.random_network(hidden_channels=4)
     run = compute(model, receptive_fields(model.config), noise(0), 20)
     bounds = limits(run, 1)
     assert bounds[:3] == [(0.0, 1.0), (-1.0, 1.0), (-3.0, 3.0)]
