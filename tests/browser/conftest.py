@@ -138,6 +138,12 @@ class Notebook:
         theme = "{theme: 'JupyterLab Dark'}"
         self.page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {theme})")
         expect(self.page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
+        # A new theme brings the splash back, which lies over the page.
+        expect(self.page.locator("#jupyterlab-splash")).to_have_count(0)
+
+    def heighten(self) -> None:
+        """Make the window so high that all of the largest widget is on its picture."""
+        self.page.set_viewport_size({"width": WIDTH, "height": 1150})
 
     def assert_nothing_overflows(self) -> None:
         """The last output ends within the window, and all of it is seen without scrolling."""
