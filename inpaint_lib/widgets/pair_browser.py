@@ -33,8 +33,9 @@ def found_mask(pair: HeldOut, threshold: float, quality: int | None = None) -> F
 
     threshold: of |occluded - original|, summed over the channels; from 0 to 3.
     """
-    files = (pair.occluded, pair.original)
-    occluded, original = (p if quality is None else as_jpeg(p, quality) for p in files)
+    occluded, original = pair.occluded, pair.original
+    if quality is not None:
+        occluded, original = as_jpeg(occluded, quality), as_jpeg(original, quality)
     mask = difference_mask(to_tensor(occluded), to_tensor(original), threshold)
     found = mask[0, 0].numpy() > 0.5
     hits = (found & pair.hole).sum()
@@ -46,7 +47,7 @@ def found_mask(pair: HeldOut, threshold: float, quality: int | None = None) -> F
     )
 
 
-def draw(pair: HeldOut, found: Found) -> Figure:
+def draw_pair(pair: HeldOut, found: Found) -> Figure:
     """Occluded, the found mask over the true one, original; side by side."""
     row = [found.occluded, verdict(found.mask, pair.hole), pair.original]
     titles = ["occluded", "found mask over true mask", "original"]
@@ -71,13 +72,21 @@ class PairBrowser(Panel):
         self.previous = ipywidgets.Button(description="Previous", icon="arrow-left")
         self.next = ipywidgets.Button(description="Next", icon="arrow-right")
         self.threshold = ipywidgets.FloatLogSlider(
-            0.03, base=10, min=log10(0.03) - 1, max=log10(3), step=0.02, readout_format=".3f",
-            description="threshold", style=wide, layout={"width": "28em"},
-        )  # fmt: skip
+            0.03,
+            base=10,
+            min=log10(0.03) - 1,
+            max=log10(3),
+            step=0.02,
+            readout_format=".3f",
+            description="threshold",
+            style=wide,
+            layout={"width": "28em"},
+        )
         self.saved_as = ipywidgets.Dropdown(
             options=QUALITIES, description="saved as", style=wide, layout={"width": "18em"}
         )
-        self.numbers, self.picture = Words(), Picture()
+        self.numbers = Words()
+        self.picture = Picture()
         self.previous.on_click(lambda _: self._step(-1))
         self.next.on_click(lambda _: self._step(+1))
         for knob in (self.index, self.threshold, self.saved_as):
@@ -97,11 +106,12 @@ class PairBrowser(Panel):
 
     def _update(self, change: Any = None) -> None:
         pair = self.pairs[self.index.value]
-        found = self.found = found_mask(pair, self.threshold.value, self.saved_as.value)
+        self.found = found = found_mask(pair, self.threshold.value, self.saved_as.value)
         recall, precision = (
-            "undefined" if np.isnan(share) else f"{share:.1%}" for share in found[2:]
+            "undefined" if np.isnan(share) else f"{share:.1%}"
+            for share in (found.recall, found.precision)
         )
         text = f"{pair.photograph}, {pair.bucket}: recall {recall}, precision {precision}"
         self.numbers.say(text)
         colours = "White is found, orange is hole that was missed, blue was wrongly found."
-        self.picture.show(figures.show(draw(pair, found), alt=f"{text}. {colours}", dpi=80))
+        self.picture.show(figures.show(draw_pair(pair, found), alt=f"{text}. {colours}", dpi=80))

@@ -14,11 +14,13 @@ class Picture(ipywidgets.HTML):
 
     def __init__(self) -> None:
         super().__init__()
-        self.png, self.alt = b"", ""
+        self.png = b""
+        self.alt = ""
 
     def show(self, image: Image) -> None:
         """Replace what is shown by a picture made by `figures.show`."""
-        self.png, self.alt = image.data, image.alt
+        self.png = image.data
+        self.alt = image.alt
         code = b64encode(self.png).decode()
         # As wide as the page allows, and never wider than drawn: nothing overflows.
         self.value = (

@@ -84,11 +84,12 @@ def strength_for(original: Tensor, kind: str, l1: float) -> float:
         return float((distorted(original, kind, strength) - original).abs().mean()) - l1
 
     # In steps first: where the picture repeats itself, L1 falls again as a shift goes on.
-    steps, found = np.linspace(0, 1, 9).tolist(), [-l1]
+    steps: list[float] = np.linspace(0, 1, 9).tolist()
+    found = [-l1]
     for weaker, strength in pairwise(steps):
         found.append(excess(strength))
         if found[-1] >= 0:
-            return optimize.brentq(excess, weaker, strength, xtol=1e-6) if l1 > 0 else 0.0
+            return float(optimize.brentq(excess, weaker, strength, xtol=1e-6)) if l1 > 0 else 0.0
     return steps[int(np.argmax(found))]
 
 
@@ -111,14 +112,21 @@ def measure(original: Tensor, picture: Tensor) -> Measured:
     return Measured(l1.item(), psnr(picture, original).item(), similarity.mean().item(), similarity)
 
 
-def draw(original: Tensor, picture: Tensor, measured: Measured, title: str) -> Figure:
+def draw_distortion(original: Tensor, picture: Tensor, measured: Measured, title: str) -> Figure:
     """Original, distorted picture, absolute difference and SSIM map, each (1, 3, H, W)."""
     # Fixed places: a layout engine doubles the time. 128 pixels are drawn as 192.
     figure = Figure(figsize=(8.4, 2.6))
     grid = figure.add_gridspec(
-        2, 4, left=0.0095, right=0.974, bottom=0.1, top=0.9, wspace=0.073, hspace=0.07,
+        2,
+        4,
+        left=0.0095,
+        right=0.974,
+        bottom=0.1,
+        top=0.9,
+        wspace=0.073,
+        hspace=0.07,
         height_ratios=(1, 0.045),
-    )  # fmt: skip
+    )
     top = [figure.add_subplot(grid[0, column]) for column in range(4)]
     scales = [figure.add_subplot(grid[1, column]) for column in (2, 3)]
     show_picture(top[0], original, "original")
@@ -136,7 +144,7 @@ def draw(original: Tensor, picture: Tensor, measured: Measured, title: str) -> F
     return figure
 
 
-def table(tried: Mapping[str, Measured], now: str, longest: float, caption: str) -> str:
+def table_of_measures(tried: Mapping[str, Measured], now: str, longest: float, caption: str) -> str:
     """HTML: a row for each distortion tried, with bars; `now` is bold, `longest` the full L1."""
 
     def cell(text: str, share: float, colour: str) -> str:
@@ -186,17 +194,30 @@ class SSIMExplorer(Panel):
             options=list(DISTORTIONS), style={"button_width": "6.5em"}
         )
         self.strength = ipywidgets.FloatSlider(
-            0.4, min=0, max=1, step=0.01, readout_format=".0%", description="strength",
+            0.4,
+            min=0,
+            max=1,
+            step=0.01,
+            readout_format=".0%",
+            description="strength",
             layout={"width": "25em"},
-        )  # fmt: skip
+        )
         self.hold = ipywidgets.Checkbox(False, description="hold L1", indent=False)
         self.hold.layout.width = "6em"
         self.l1 = ipywidgets.FloatSlider(
-            0, min=0, max=max(measure(*pair).l1 for pair in ends), step=0.0001, description="L1",
-            readout_format=".4f", style={"description_width": "2em"}, layout={"width": "25em"},
-        )  # fmt: skip
-        self.numbers, self.notice, self.rows = Words(), Words(), ipywidgets.HTML()
+            0,
+            min=0,
+            max=max(measure(*pair).l1 for pair in ends),
+            step=0.0001,
+            description="L1",
+            readout_format=".4f",
+            style={"description_width": "2em"},
+            layout={"width": "25em"},
+        )
+        self.numbers = Words()
+        self.notice = Words()
         self.picture = Picture()
+        self.rows = ipywidgets.HTML()
         for knob in (self.photograph, self.kind, self.strength, self.hold, self.l1):
             knob.observe(self._update, "value")
         knobs = ipywidgets.HBox([self.photograph, ipywidgets.Label("distortion"), self.kind])
@@ -205,10 +226,12 @@ class SSIMExplorer(Panel):
         self._update()
 
     def _update(self, change: Any = None) -> None:
-        held, knob = self.hold.value, change and change.owner
+        held = self.hold.value
+        knob = change and change.owner
         if knob is (self.strength if held else self.l1):
             return  # not turned by the reader: it follows
-        original, kind = self.originals[self.photograph.value], self.kind.value
+        original = self.originals[self.photograph.value]
+        kind = self.kind.value
         if held:
             self.strength.value = strength_for(original, kind, self.l1.value)
         if not held or knob is not self.kind:
@@ -217,27 +240,30 @@ class SSIMExplorer(Panel):
         measured = measure(original, picture)
         if not held:
             self.l1.value = round(measured.l1, 4)  # a step of the slider: the page would round it
-        self.strength.disabled, self.l1.disabled = held, not held
+        self.strength.disabled = held
+        self.l1.disabled = not held
         self.tried[kind] = measured
         self._show(original, picture, measured)
 
     def _show(self, original: Tensor, picture: Tensor, measured: Measured) -> None:
-        kind, wanted = self.kind.value, self.l1.value
+        kind = self.kind.value
+        wanted = self.l1.value
         _, strongest, say = DISTORTIONS[kind]
         setting = say(self.strength.value * strongest)
         text = f"{self.photograph.value}, {kind}, {setting}: L1 {measured.l1:.4f}, "
         text += f"PSNR {decibels(measured.psnr)}, SSIM {measured.ssim:.3f}"
         self.numbers.say(text)
-        missed = self.hold.value and abs(measured.l1 - wanted) > 1e-4
-        self.notice.say(
-            f"{kind} does not reach L1 {wanted:.4f} on this photograph; shown is the nearest, "
-            f"{measured.l1:.4f}. Choose a lower L1, or another distortion." if missed else "",
-            error=True,
-        )  # fmt: skip
-        figure = draw(original, picture, measured, f"{kind}, {setting}")
+        notice = ""
+        if self.hold.value and abs(measured.l1 - wanted) > 1e-4:
+            notice = (
+                f"{kind} does not reach L1 {wanted:.4f} on this photograph; shown is the nearest, "
+                f"{measured.l1:.4f}. Choose a lower L1, or another distortion."
+            )
+        self.notice.say(notice, error=True)
+        figure = draw_distortion(original, picture, measured, f"{kind}, {setting}")
         alt = f"{text}. Original, distorted, absolute difference; SSIM map, dark where unlike."
         self.picture.show(figures.show(figure, alt, dpi=85))
         caption = "Tick 'hold L1', then change the distortion: each is added at the same L1"
         if self.hold.value:
             caption = f"L1 held at {wanted:.4f}: the distortions tried so far"
-        self.rows.value = table(self.tried, kind, self.l1.max, caption)
+        self.rows.value = table_of_measures(self.tried, kind, self.l1.max, caption)

@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,21 +57,23 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    own = {name: str(root / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR")}
-    own |= {"JUPYTER_RUNTIME_DIR": str(root / "runtime"), "IPYTHONDIR": str(root / "ipython")}
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
-    command += [
+    own = {
+        "JUPYTER_CONFIG_DIR": str(root / "config"),
+        "JUPYTER_DATA_DIR": str(root / "data"),
+        "JUPYTER_RUNTIME_DIR": str(root / "runtime"),
+        "IPYTHONDIR": str(root / "ipython"),
+    }
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
         f"--ServerApp.port={port}",
         "--ServerApp.ip=127.0.0.1",
         "--ServerApp.port_retries=0",
-    ]
-    command += [
-        f"--IdentityProvider.token={TOKEN}",
         f"--ServerApp.root_dir={root}",
+        f"--IdentityProvider.token={TOKEN}",
+        "--LabApp.expose_app_in_browser=True",
+        f"--LabApp.workspaces_dir={root / 'workspaces'}",
+        f"--LabApp.user_settings_dir={root / 'settings'}",
     ]
-    command += [f"--LabApp.workspaces_dir={root / 'workspaces'}"]
-    command += ["--LabApp.expose_app_in_browser=True"]
-    command += [f"--LabApp.user_settings_dir={root / 'settings'}"]
     quiet = root / "settings" / "@jupyterlab" / "apputils-extension"
     quiet.mkdir(parents=True)  # else a question about news lies over the page
     news = {"fetchNews": "false", "checkForUpdates": False}
@@ -105,7 +108,9 @@ class Notebook:
     """An open notebook: `page` to drive, `run()` to run all its cells."""
 
     def __init__(self, page: Page, address: str, folder: Path):
-        self.page, self.address, self.folder = page, address, folder
+        self.page = page
+        self.address = address
+        self.folder = folder
 
     def open(self, name: str) -> None:
         """Open, run all cells, and wait until the last has run."""
@@ -133,6 +138,12 @@ class Notebook:
         theme = "{theme: 'JupyterLab Dark'}"
         self.page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {theme})")
         expect(self.page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
+        # A new theme brings the splash back, which lies over the page.
+        expect(self.page.locator("#jupyterlab-splash")).to_have_count(0)
+
+    def heighten(self) -> None:
+        """Make the window so high that all of the largest widget is on its picture."""
+        self.page.set_viewport_size({"width": WIDTH, "height": 1150})
 
     def assert_nothing_overflows(self) -> None:
         """The last output ends within the window, and all of it is seen without scrolling."""
@@ -149,20 +160,23 @@ class Notebook:
         self.output().screenshot(path=folder / f"{name}.png")
 
 
-@pytest.fixture
-def notebook(lab: tuple[str, Path], browser: Browser) -> Iterator[Callable[..., Notebook]]:
-    """`notebook(cell, cell, ...)`: open a notebook of these cells at 1280 x 900 and run it."""
+@contextmanager
+def page_for_notebooks(
+    lab: tuple[str, Path], browser: Browser
+) -> Iterator[Callable[..., Notebook]]:
+    """A page of 1280 x 900; called with cells, it opens a notebook of these and runs it.
+
+    At the end no error may have been thrown in the page.
+    """
     address, root = lab
     context = browser.new_context(viewport={"width": WIDTH, "height": 900})
     context.set_default_timeout(PATIENCE)
-    page, errors = context.new_page(), list[str]()
+    page = context.new_page()
+    errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    count = 0
 
     def opened(*cells: str) -> Notebook:
-        nonlocal count
-        count += 1
-        name = f"{os.urandom(4).hex()}_{count}.ipynb"
+        name = f"{os.urandom(4).hex()}.ipynb"
         made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
         made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
         nbformat.write(made, root / name)
@@ -176,3 +190,17 @@ def notebook(lab: tuple[str, Path], browser: Browser) -> Iterator[Callable[..., 
     for session in ask(address, "sessions"):  # a kernel left running slows down what comes next
         ask(address, f"sessions/{session['id']}", "DELETE")
     assert not errors, errors
+
+
+@pytest.fixture
+def notebook(lab: tuple[str, Path], browser: Browser) -> Iterator[Callable[..., Notebook]]:
+    """`notebook(cell, cell, ...)`: open a notebook of these cells and run it."""
+    with page_for_notebooks(lab, browser) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def shared_notebook(lab: tuple[str, Path], browser: Browser) -> Iterator[Callable[..., Notebook]]:
+    """As `notebook`, for a notebook that all tests of a file go on with, in their order."""
+    with page_for_notebooks(lab, browser) as opened:
+        yield opened

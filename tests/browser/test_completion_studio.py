@@ -1,12 +1,20 @@
-"""The completion studio, driven in a page: one notebook, from the example to a saved picture."""
+"""The completion studio, driven in a page: one notebook, from the example to a saved picture.
+
+Starting a kernel takes seconds, so that all tests share one; each brings the studio where it needs
+it, and can fail alone.
+"""
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, expect
+
+from .conftest import Notebook
 
 CELL = "from inpaint_lib.widgets import CompletionStudio\nCompletionStudio()"
 A_DROP = """() => {
@@ -23,117 +31,164 @@ TIMER = """panel => {
 }"""  # from releasing the brush to the network's picture, in milliseconds
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> dict[str, Path]:
+@dataclass
+class Studio:
+    """The parts of a studio in a page."""
+
+    book: Notebook
+    panel: Locator
+    hint: Locator
+    after: Locator
+    surface: Locator
+    upload: Locator
+
+    def button(self, name: str) -> Locator:
+        return self.panel.get_by_role("button", name=name)
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Across the photograph, from and to shares of its width and height."""
+        self.surface.scroll_into_view_if_needed()
+        box = self.surface.bounding_box()
+        mouse = self.surface.page.mouse
+        (x, y), (to_x, to_y) = (
+            (box["x"] + box["width"] * px, box["y"] + box["height"] * py) for px, py in (start, end)
+        )
+        mouse.move(x, y)
+        mouse.down()
+        mouse.move(to_x, to_y, steps=5)
+        mouse.up()
+
+    def open_own(self, path: Path, name: str) -> None:
+        """Upload a photograph of 512 x 512 under a name that no other test has used."""
+        content = {"name": name, "mimeType": "image/png", "buffer": path.read_bytes()}
+        self.upload.set_input_files(content)
+        expect(self.hint).to_contain_text(f"{name}, 512 x 512 px. Now paint")
+        expect(self.after).to_be_hidden()
+
+    def paint_box(self) -> None:
+        """A box with sides of 64 px."""
+        self.button("Box").click()
+        self.drag((0.5, 0.25), (0.625, 0.375))
+
+
+@pytest.fixture(scope="module")
+def studio(shared_notebook: Callable[..., Notebook]) -> Studio:
+    book = shared_notebook(CELL)
+    book.heighten()
+    panel = book.output()
+    return Studio(
+        book,
+        panel,
+        hint=panel.locator(".studio-hint"),
+        after=panel.get_by_role("img", name="completed by the network"),
+        surface=panel.get_by_role("application"),
+        upload=panel.get_by_label("Photograph to upload"),
+    )
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Photographs of a reader: one to complete, and three that make trouble."""
+    folder = tmp_path_factory.mktemp("photographs")
     gradient = Image.radial_gradient("L")
     own = np.stack([gradient.rotate(turn).resize((512, 512)) for turn in (0, 45, 90)], axis=-1)
-    Image.fromarray(own).save(tmp_path / "own.png")
-    (tmp_path / "corrupt.jpg").write_bytes((tmp_path / "own.png").read_bytes()[:900])
-    (tmp_path / "large.png").write_bytes(bytes(9_000_000))
-    gradient.resize((8192, 6144)).save(tmp_path / "huge.jpg")  # 50 megapixels
-    return {path.stem: path for path in tmp_path.iterdir()}
+    Image.fromarray(own).save(folder / "own.png")
+    (folder / "corrupt.jpg").write_bytes((folder / "own.png").read_bytes()[:900])
+    (folder / "large.png").write_bytes(bytes(9_000_000))
+    gradient.resize((8192, 6144)).save(folder / "huge.jpg")  # 50 megapixels
+    return {path.stem: path for path in folder.iterdir()}
 
 
-def drag(surface: Locator, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """Across the photograph, from and to shares of its width and height."""
-    surface.scroll_into_view_if_needed()
-    box, mouse = surface.bounding_box(), surface.page.mouse
-    (x, y), (to_x, to_y) = (
-        (box["x"] + box["width"] * px, box["y"] + box["height"] * py) for px, py in (start, end)
-    )
-    mouse.move(x, y)
-    mouse.down()
-    mouse.move(to_x, to_y, steps=5)
-    mouse.up()
+def test_begins_with_an_example_that_is_completed(studio):
+    expect(studio.hint).to_contain_text("An example, already completed")
+    expect(studio.after).to_be_visible()
+    expect(studio.panel.get_by_role("img", name="PSNR in the hole: network")).to_be_visible()
+    studio.book.screenshot("completion_studio")
 
 
-def test_completes_a_photograph_of_ones_own(notebook, files):
-    book = notebook(CELL)
-    panel = book.output()
-    hint = panel.locator(".studio-hint")
-    after = panel.get_by_role("img", name="completed by the network")
-    surface = panel.get_by_role("application")
-    upload = panel.get_by_label("Photograph to upload")
-
-    # The example, before anything is touched.
-    book.page.set_viewport_size({"width": 1280, "height": 1150})  # all of it on the pictures
-    expect(hint).to_contain_text("An example, already completed")
-    expect(after).to_be_visible()
-    expect(panel.get_by_role("img", name="PSNR in the hole: network")).to_be_visible()
-    book.screenshot("completion_studio")
-
-    # Before and after: the page does it alone, so twenty fast moves cannot queue.
-    slider = panel.get_by_role("slider", name="Before and after")
+def test_uncovers_the_original_without_asking_the_kernel(studio):
+    slider = studio.panel.get_by_role("slider", name="Before and after")
     slider.focus()
-    for _ in range(20):
+    for _ in range(20):  # as fast as keys can be pressed: they cannot queue
         slider.press("ArrowRight")
     expect(slider).to_have_value("20")
-    expect(after).to_have_css("clip-path", "inset(0px 0px 0px 20%)")
+    expect(studio.after).to_have_css("clip-path", "inset(0px 0px 0px 20%)")
 
-    # Uploads that fail say so, and the photograph stays.
-    upload.set_input_files(files["large"])
-    expect(hint).to_contain_text("large.png is 9.0 MB; notebook servers accept about 10 MB")
-    upload.set_input_files(files["corrupt"])
-    expect(hint).to_contain_text("corrupt.jpg: cannot be read as a picture")
-    surface.dispatch_event("drop", {"dataTransfer": book.page.evaluate_handle(A_DROP)})
-    expect(hint).to_contain_text("note.txt: cannot be read as a picture")
-    expect(after).to_be_visible()
 
-    # A photograph of one's own: a box with sides of 64 px.
-    upload.set_input_files(files["own"])
-    expect(hint).to_contain_text("own.png, 512 x 512 px. Now paint")
-    expect(after).to_be_hidden()
-    panel.get_by_role("button", name="Box").click()
-    panel.evaluate(TIMER)
-    drag(surface, (0.5, 0.25), (0.625, 0.375))
-    milliseconds = book.page.evaluate("window.took")
+def test_an_upload_that_fails_says_so_and_the_photograph_stays(studio, files):
+    studio.upload.set_input_files(files["large"])
+    expect(studio.hint).to_contain_text("large.png is 9.0 MB; notebook servers accept about 10 MB")
+    studio.upload.set_input_files(files["corrupt"])
+    expect(studio.hint).to_contain_text("corrupt.jpg: cannot be read as a picture")
+    dropped = studio.book.page.evaluate_handle(A_DROP)
+    studio.surface.dispatch_event("drop", {"dataTransfer": dropped})
+    expect(studio.hint).to_contain_text("note.txt: cannot be read as a picture")
+    expect(studio.after).to_be_visible()
+
+
+def test_completes_a_box_on_a_photograph_of_ones_own(studio, files):
+    studio.open_own(files["own"], "own.png")
+    studio.panel.evaluate(TIMER)
+    studio.paint_box()
+    milliseconds = studio.book.page.evaluate("window.took")
     print(f"from releasing the pointer to the network's picture: {milliseconds:.0f} ms")
-    expect(hint).to_contain_text(re.compile(r"Completed 4,\d\d\d pixels"))
-    expect(after).to_be_visible()
+    expect(studio.hint).to_contain_text(re.compile(r"Completed 4,\d\d\d pixels"))
+    expect(studio.after).to_be_visible()
 
-    # By keyboard: a dot of the brush and one beside it; undo, and undo what cleared all.
-    panel.get_by_role("button", name="Brush").click()
-    surface.focus()
-    for key in ("Enter", "ArrowLeft", "ArrowLeft", "Space"):
-        surface.press(key)
-    expect(hint).to_contain_text(re.compile(r"Completed 5,\d\d\d pixels"))
-    surface.press("Control+z")
-    surface.press("Control+z")
-    expect(hint).to_contain_text(re.compile(r"Completed 4,\d\d\d pixels"))
-    panel.get_by_role("button", name="Clear").dblclick(force=True)
-    expect(hint).to_contain_text("own.png, 512 x 512 px. Now paint")
-    panel.get_by_role("button", name="Undo").click()
-    expect(hint).to_contain_text(re.compile(r"Completed 4,\d\d\d pixels"))
 
-    # Saved once, in the notebook's folder, however often the button is pressed.
-    panel.get_by_role("button", name="Save as PNG").dblclick()
-    expect(hint).to_contain_text(re.compile("aved as .*completed.png"))
-    receipt = panel.get_by_role("status", name="").filter(has_text="completed.png")
+def test_paints_with_keys_and_takes_back(studio, files):
+    studio.open_own(files["own"], "keys.png")
+    studio.paint_box()
+    expect(studio.hint).to_contain_text(re.compile(r"Completed 4,\d\d\d pixels"))
+    studio.button("Brush").click()
+    studio.surface.focus()
+    for key in ("Enter", "ArrowLeft", "ArrowLeft", "Space"):  # a dot, and one beside it
+        studio.surface.press(key)
+    expect(studio.hint).to_contain_text(re.compile(r"Completed 5,\d\d\d pixels"))
+    studio.surface.press("Control+z")
+    studio.surface.press("Control+z")
+    expect(studio.hint).to_contain_text(re.compile(r"Completed 4,\d\d\d pixels"))
+    studio.button("Clear").dblclick(force=True)
+    expect(studio.hint).to_contain_text("keys.png, 512 x 512 px. Now paint")
+    studio.button("Undo").click()
+    expect(studio.hint).to_contain_text(re.compile(r"Completed 4,\d\d\d pixels"))
+
+
+def test_saves_once_in_the_notebooks_folder_however_often_it_is_asked(studio, files):
+    studio.open_own(files["own"], "saved.png")
+    studio.paint_box()
+    expect(studio.hint).to_contain_text(re.compile(r"Completed 4,\d\d\d pixels"))
+    studio.button("Save as PNG").dblclick()
+    expect(studio.hint).to_contain_text(re.compile("aved as .*completed.png"))
+    receipt = studio.panel.get_by_role("status", name="").filter(has_text="completed.png")
     expect(receipt).to_have_count(2)  # where the eye is: at the button, too
-    saved = np.asarray(Image.open(book.folder / "completed.png")).astype(int)
+    folder = studio.book.folder
+    saved = np.asarray(Image.open(folder / "completed.png")).astype(int)
     own = np.asarray(Image.open(files["own"]))
     assert 3_000 < (saved != own).any(axis=-1).sum() < 5_000
-    assert not (book.folder / "completed_2.png").exists()
+    assert not (folder / "completed_2.png").exists()
 
-    # 50 megapixels by path: a stroke over it, and again while it is being completed.
-    path = panel.get_by_role("textbox", name="Type its path")
+
+def test_opens_50_megapixels_by_path_and_takes_a_stroke_while_it_completes_one(studio, files):
+    path = studio.panel.get_by_role("textbox", name="Type its path")
     path.fill(str(files["huge"]))
     path.press("Enter")
-    expect(hint).to_contain_text("8192 x 6144 px. Now paint")
-    drag(surface, (0.3, 0.3), (0.35, 0.3))
-    drag(surface, (0.3, 0.6), (0.35, 0.6))
-    expect(hint).to_contain_text(re.compile(r"Completed [\d,]{7,} pixels"))
-    expect(after).to_be_visible()
+    expect(studio.hint).to_contain_text("8192 x 6144 px. Now paint")
+    studio.button("Brush").click()
+    studio.drag((0.3, 0.3), (0.35, 0.3))
+    studio.drag((0.3, 0.6), (0.35, 0.6))
+    expect(studio.hint).to_contain_text(re.compile(r"Completed [\d,]{7,} pixels"))
+    expect(studio.after).to_be_visible()
 
-    # A shipped one; nothing overflows, and the dark theme is legible.
-    panel.get_by_role("combobox", name="or take one of ours").select_option("a tower")
-    expect(hint).to_contain_text("640 x 427 px")
-    panel.get_by_role("button", name="Brush").click()
-    panel.get_by_role("slider", name="Brush size").fill("8")
-    drag(surface, (0.15, 0.15), (0.5, 0.5))
-    expect(hint).to_contain_text("Completed")
-    book.assert_nothing_overflows()
-    book.dark()
-    expect(book.page.locator("#jupyterlab-splash")).to_have_count(0)  # a new theme brings it back
-    book.screenshot("completion_studio_dark")
+
+def test_nothing_overflows_and_the_dark_theme_is_legible(studio):
+    studio.panel.get_by_role("combobox", name="or take one of ours").select_option("a tower")
+    expect(studio.hint).to_contain_text("640 x 427 px")
+    studio.button("Brush").click()
+    studio.panel.get_by_role("slider", name="Brush size").fill("8")
+    studio.drag((0.15, 0.15), (0.5, 0.5))
+    expect(studio.hint).to_contain_text("Completed")
+    expect(studio.panel.get_by_role("img", name="The last hole of a tower")).to_be_visible()
+    studio.book.assert_nothing_overflows()
+    studio.book.dark()
+    studio.book.screenshot("completion_studio_dark")

@@ -14,6 +14,7 @@ def test_shows_a_pair_at_once_and_follows_buttons_sliders_and_keys(notebook):
     expect(words).to_contain_text("recall 100.0%, precision 100.0%")
     picture = panel.get_by_role("img", name=re.compile("White is found"))
     expect(picture).to_be_visible()
+    expect(panel.get_by_role("combobox")).to_have_value("PNG")
     first = words.inner_text()
     book.screenshot("pair_browser")
 
@@ -29,6 +30,7 @@ def test_shows_a_pair_at_once_and_follows_buttons_sliders_and_keys(notebook):
     expect(panel.locator(".widget-readout").nth(1)).to_have_text("0.075")
     panel.get_by_role("combobox").select_option("JPEG, quality 75")
     expect(words).not_to_contain_text("precision 100.0%")
+    expect(panel.get_by_role("img", name=words.inner_text())).to_be_visible()
     book.assert_nothing_overflows()
     book.dark()
     book.screenshot("pair_browser_dark")

@@ -51,6 +51,7 @@ def test_plays_steps_and_drags_the_hole_past_the_receptive_field(notebook):
     step.press("ArrowLeft")
     expect(words).to_contain_text("After step 2 it has looked 60 px wide")
     expect(picture).to_be_visible()
+    expect(panel.get_by_role("img", name="After step 2 it has looked 60 px wide")).to_be_visible()
     book.screenshot("step_player")
     book.assert_nothing_overflows()
     book.dark()

@@ -58,6 +58,7 @@ def cells(lab):
 
 def test_a_run_is_driven_killed_and_resumed(notebook, cells):
     book = notebook(*cells)
+    book.heighten()
     page, panel = book.page, book.output()
     status = panel.get_by_role("status").last
     expect(status).to_contain_text("Nothing is kept")
@@ -137,6 +138,7 @@ def test_an_error_is_told_in_words_and_nothing_overflows(notebook, cells):
     settings = "config.lr, config.prefill, config.save_dir = 1e30, None, here / 'wild'"
     cells[2] = f"{settings}\nTrainingPanel(config)"
     book = notebook(*cells)
+    book.heighten()
     panel = book.output()
     button(panel, "Start").click()
     expect(panel.get_by_role("alert")).to_contain_text("try a lower lr")

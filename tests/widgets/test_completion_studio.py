@@ -1,6 +1,8 @@
 """The completion studio: shapes, surroundings, names of files, and what its knobs do."""
 
 import itertools
+import shutil
+import subprocess
 from io import BytesIO
 from pathlib import Path
 
@@ -10,8 +12,8 @@ from PIL import Image
 
 from inpaint_lib import complete, load_model
 from inpaint_lib.widgets import CompletionStudio
-from inpaint_lib.widgets.studio.canvas import PREVIEW, preview, rasterise
-from inpaint_lib.widgets.studio.studio import free_name
+from inpaint_lib.widgets.studio.canvas import HERE, PREVIEW, preview, rasterise
+from inpaint_lib.widgets.studio.session import free_name
 from inpaint_lib.widgets.studio.surroundings import fills, hole_psnr, neighbourhood
 
 BOX = {"box": [20, 10, 16, 12]}  # left, top, width, height
@@ -46,6 +48,14 @@ def sent(studio: CompletionStudio, content: dict, *buffers: bytes) -> None:
     studio.upload._handle_custom_msg(content, list(buffers))
 
 
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+def test_the_script_of_the_page_is_a_module_without_a_mistake_in_its_syntax(tmp_path):
+    module = tmp_path / "canvas.mjs"  # by this ending node knows that it is a module
+    shutil.copy(HERE / "canvas.js", module)
+    checked = subprocess.run(["node", "--check", module], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
+
+
 def test_boxes_and_strokes_cover_what_was_painted():
     assert np.array_equal(np.argwhere(rasterise([BOX], (96, 64)))[[0, -1]], [[10, 20], [21, 35]])
     stroke = {"points": [[10, 30], [60, 30]], "width": 9}
@@ -55,8 +65,9 @@ def test_boxes_and_strokes_cover_what_was_painted():
     assert hole[30, 7] and not hole[30, 2]  # noqa: PT018  # a round end
     dot = rasterise([{"points": [[40, 20]], "width": 11}], (96, 64))
     assert dot.sum() == pytest.approx(np.pi * 5.5**2, rel=0.1)
-    assert rasterise([BOX, stroke], (96, 64)).sum() == 16 * 12 + hole.sum() - (hole & rasterise(
-        [BOX], (96, 64))).sum()  # fmt: skip
+    box = rasterise([BOX], (96, 64))
+    assert box.sum() == 16 * 12
+    assert np.array_equal(rasterise([BOX, stroke], (96, 64)), box | hole)
 
 
 def test_a_stroke_that_turns_has_no_gaps():
@@ -184,7 +195,7 @@ def test_an_upload_is_opened_and_what_is_no_picture_leaves_the_last_one(studio):
     assert "cut.png: cannot be read as a picture" in studio.hint.value
     sent(studio, {"name": "huge.png", "problem": "is 12.0 MB; give its path instead"})
     assert "huge.png is 12.0 MB; give its path instead" in studio.hint.value
-    assert studio.name == "other.png"
+    assert studio.session.name == "other.png"
     assert studio.completed is before
     assert studio.canvas.shapes == [BOX]
 
@@ -204,7 +215,7 @@ def test_shipped_photographs_and_paths_replace_each_other(studio):
     studio.path.value = " "
     studio.open_path.click()
     assert "Type the path" in studio.hint.value
-    assert studio.name == "mine.png"
+    assert studio.session.name == "mine.png"
 
 
 def test_saves_every_pixel_and_replaces_no_file(studio, folder):

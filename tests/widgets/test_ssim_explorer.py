@@ -27,7 +27,7 @@ def waves(period: float = 16.0) -> np.ndarray:
 @pytest.fixture
 def explorer(monkeypatch) -> SSIMExplorer:
     """Without its pictures, which take most of the time."""
-    monkeypatch.setattr(ssim_explorer, "draw", lambda *_: Figure(figsize=(0.1, 0.1)))
+    monkeypatch.setattr(ssim_explorer, "draw_distortion", lambda *_: Figure(figsize=(0.1, 0.1)))
     return SSIMExplorer({"waves": waves(), "grey": np.full((32, 32, 3), 128, dtype=np.uint8)})
 
 

@@ -10,10 +10,10 @@ from inpaint_lib.widgets import StepPlayer
 from inpaint_lib.widgets.step_player.player import limits
 from inpaint_lib.widgets.step_player.trace import (
     blind_pixels,
-    compute,
     looks_everywhere,
     receptive_fields,
     square_hole,
+    trace_hole,
     watch,
 )
 
@@ -155,14 +155,16 @@ def test_a_missing_network_is_told_and_its_place_taken_by_the_next(player):
 
 def test_colours_have_the_same_ends_in_all_steps():
     model = factories.random_network(hidden_channels=4)
-    run = compute(model, receptive_fields(model.config), noise(0), 20)
-    bounds = limits(run, 1)
+    trace = trace_hole(model, receptive_fields(model.config), noise(0), 20)
+    bounds = limits(trace, 1)
     assert bounds[:3] == [(0.0, 1.0), (-1.0, 1.0), (-3.0, 3.0)]
-    for stretched in (bounds, limits(run, 1, stretched=True)):
-        for (low, high), kind in zip(stretched, zip(*run.steps, strict=True), strict=True):
+    for stretched in (bounds, limits(trace, 1, stretched=True)):
+        for (low, high), kind in zip(stretched, zip(*trace.steps, strict=True), strict=True):
             values = np.stack([maps[1] for maps in kind])
             assert low <= values.min() < values.max() <= high
-    assert np.abs([step.c[1] for step in run.steps]).max() == limits(run, 1, stretched=True)[2][1]
+    assert (
+        np.abs([step.c[1] for step in trace.steps]).max() == limits(trace, 1, stretched=True)[2][1]
+    )
 
 
 def test_the_alternative_text_has_the_numbers_of_the_maps(player):

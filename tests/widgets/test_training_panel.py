@@ -5,16 +5,19 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import get_type_hints
 
 import filelock
 import pytest
 import torch
 
 from inpaint_lib import PixelRNN
+from inpaint_lib.checks import choices
 from inpaint_lib.photographs.recipes import PRESET
 from inpaint_lib.training import TrainConfig, Trainer, run
 from inpaint_lib.widgets import TrainingPanel
 from inpaint_lib.widgets.training_panel.forecast import forecast
+from inpaint_lib.widgets.training_panel.knobs import value_of
 from inpaint_lib.widgets.training_panel.run import Run
 
 TINY = {"hidden_channels": 8, "num_layers": 1, "patch_size": 8, "crop_size": 32}
@@ -92,6 +95,17 @@ def test_every_knob_sets_its_field_even_beyond_what_it_offers(config):
     panel.plain.click()  # a choice of nothing is shown by its name, too
     labels = [panel.knobs[name].label for name in ("crop_size", "longest_hole", "prefill")]
     assert labels == ["whole picture", "3/4 of the crop", "none"]
+
+
+def test_a_knob_offers_every_choice_of_its_field(config):
+    knobs = TrainingPanel(config).knobs
+    hints = get_type_hints(TrainConfig)
+    fields = {name for name in knobs if choices(hints[name])}
+    assert fields == {"hole_kind", "hole_term", "norm", "prefill", "schedule"}
+    for name in fields:
+        knob = knobs[name]
+        offered = [value_of(knob) for knob.value in dict(knob.options).values()]
+        assert sorted(offered, key=str) == sorted(choices(hints[name]), key=str)
 
 
 def test_a_knob_without_effect_cannot_be_turned(config):

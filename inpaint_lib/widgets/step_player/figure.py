@@ -10,9 +10,14 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from ...figures import BLUE, INK, ORANGE, SHARE, SIGNED
-from ...holes import Box
+from ...holes import Box, bounding_box
 
-WIDTH, HEIGHT, SIDE, LEFT, TOP, GAP = 940, 280, 166, 6, 42, 22  # of the figure, in its points
+# In the figure's points: its size, and of its squares the side, the place of the first, and
+# the gap between two.
+WIDTH, HEIGHT = 940, 280
+SIDE = 166
+LEFT, TOP = 6, 42
+GAP = 22
 
 
 def after_step(
@@ -33,30 +38,32 @@ def after_step(
     # One system of coordinates for all: a dozen axes would take most of an update's time.
     ax = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(HEIGHT, 0))
     ax.set_axis_off()
-    panels = [_Panel(ax, n, hole.shape) for n in range(1 + len(maps))]
-    _middle_and_its_fields(panels[0], occluded, hole, fields, blind[-1], patch)
-    for panel, (title, (values, low, top)) in zip(panels[1:], maps.items(), strict=True):
-        cmap = SHARE if panel is panels[1] else SIGNED
+    squares = [_Square(ax, n, hole.shape) for n in range(1 + len(maps))]
+    _middle_and_its_fields(squares[0], occluded, hole, fields, blind[-1], patch)
+    for square, (title, (values, low, top)) in zip(squares[1:], maps.items(), strict=True):
+        cmap = SHARE if square is squares[1] else SIGNED
         colours: Any = {"cmap": cmap, "vmin": low, "vmax": top}
-        panel.image(values, patch, title, **colours)
-        panel.outline(_bounding_box(hole), "black", lw=0.8, ls=":")
+        square.image(values, patch, title, **colours)
+        square.outline(_box_around(hole), "black", lw=0.8, ls=":")
         if blind[0].any():
-            panel.outline(_bounding_box(blind[0]), BLUE)
-        bar = (panel.left, panel.left + SIDE, TOP + SIDE + 20, TOP + SIDE + 8)
+            square.outline(_box_around(blind[0]), BLUE)
+        bar = (square.left, square.left + SIDE, TOP + SIDE + 20, TOP + SIDE + 8)
         ax.imshow(np.linspace(low, top, 33)[None], extent=bar, aspect="auto", **colours)
         for share, ha in ((0, "left"), (0.5, "center"), (1, "right")):
             value = f"{low + share * (top - low):.2g}"
-            ax.text(panel.left + share * SIDE, TOP + SIDE + 34, value, ha=ha, fontsize=8)
+            ax.text(square.left + share * SIDE, TOP + SIDE + 34, value, ha=ha, fontsize=8)
         here = f"here {values.min():.2g} to {values.max():.2g}"
-        ax.text(panel.left + SIDE / 2, TOP + SIDE + 56, here, ha="center", fontsize=8, color=INK)
+        ax.text(square.left + SIDE / 2, TOP + SIDE + 56, here, ha="center", fontsize=8, color=INK)
     return figure
 
 
-class _Panel:
+class _Square:
     """The n-th square of the figure, in which a picture of `shape` (H, W) is drawn."""
 
     def __init__(self, ax: Axes, n: int, shape: tuple[int, ...]):
-        self.ax, self.left, self.scale = ax, LEFT + n * (SIDE + GAP), SIDE / max(shape)
+        self.ax = ax
+        self.left = LEFT + n * (SIDE + GAP)
+        self.scale = SIDE / max(shape)
         height, width = (size * self.scale for size in shape)
         self.frame = Rectangle((self.left, TOP), width, height, fill=False, zorder=3)
         ax.add_patch(self.frame)
@@ -82,7 +89,7 @@ class _Panel:
 
 
 def _middle_and_its_fields(
-    panel: _Panel,
+    square: _Square,
     occluded: np.ndarray,
     hole: np.ndarray,
     fields: Mapping[str, int],
@@ -90,23 +97,23 @@ def _middle_and_its_fields(
     patch: int,
 ) -> None:
     """The photograph with the receptive fields of the pixel in its middle; blind ones hatched."""
-    panel.image(occluded, 1, f"occluded photograph\nhole {_bounding_box(hole)[2]} px wide")
+    square.image(occluded, 1, f"occluded photograph\nhole {_box_around(hole)[2]} px wide")
     y, x = (size // 2 for size in hole.shape)
     if blind.any():
-        panel.outline(_bounding_box(blind), ORANGE, lw=0, hatch="////")
+        square.outline(_box_around(blind), ORANGE, lw=0, hatch="////")
     for n, ((name, field), colour) in enumerate(zip(fields.items(), (BLUE, ORANGE), strict=True)):
         # The pixels of a patch have their field in common, and it ends where patches do.
         left, top = ((at // patch - field // patch // 2) * patch for at in (x, y))
-        panel.outline((left, top, field, field), colour)
+        square.outline((left, top, field, field), colour)
         line = TOP + SIDE + 22 + 18 * n
-        key = Rectangle((panel.left, line - 11), 12, 12, fill=False, edgecolor=colour, lw=1.8)
-        panel.ax.add_patch(key)
-        panel.ax.text(panel.left + 19, line, f"{name} {field} px wide", fontsize=8)
-    middle = (panel.left + (x + 0.5) * panel.scale, TOP + (y + 0.5) * panel.scale)
-    panel.ax.plot(*middle, ".", color="white", ms=4)
+        key = Rectangle((square.left, line - 11), 12, 12, fill=False, edgecolor=colour, lw=1.8)
+        square.ax.add_patch(key)
+        square.ax.text(square.left + 19, line, f"{name} {field} px wide", fontsize=8)
+    middle = (square.left + (x + 0.5) * square.scale, TOP + (y + 0.5) * square.scale)
+    square.ax.plot(*middle, ".", color="white", ms=4)
 
 
-def _bounding_box(mask: np.ndarray) -> Box:
-    """Left, top, width and height of what is True in (H, W)."""
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    return int(columns[0]), int(rows[0]), len(columns), len(rows)
+def _box_around(mask: np.ndarray) -> Box:
+    """The smallest box around what is True in (H, W)."""
+    rows, columns = bounding_box(mask)
+    return columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start

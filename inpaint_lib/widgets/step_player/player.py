@@ -17,7 +17,7 @@ from ...photographs import ensure_prepared
 from ...pictures import read_picture
 from ..panel import Panel, Picture, Words
 from .figure import after_step
-from .trace import Run, compute, looks_everywhere, receptive_fields
+from .trace import Trace, looks_everywhere, receptive_fields, trace_hole
 
 PHOTOGRAPHS = {
     "flower": ("val", "original_images", "0085_flower.png"),
@@ -31,15 +31,15 @@ KINDS = {  # of maps, with what makes each
     "cell state c": "ConvLSTM step {}",
     "running feature": "x + h + skip after step {}",
 }
-KNOWN = 4  # px of the photograph, across, that the largest hole leaves
+MARGIN = 4  # px of the photograph, across, that the largest hole leaves
 LEGEND = (
     "Dotted: the hole. White point: its middle, with the squares that it sees. Blue on the maps: "
     "what no known pixel has reached by this step. Hatched: what none reaches in the whole network."
 )
-BEYOND = "That goes for convolutions; what looks at the whole picture, too: {}."
+EVERYWHERE = "That goes for convolutions; what looks at the whole picture, too: {}."
 
 
-def limits(run: Run, channel: int, *, stretched: bool = False) -> list[tuple[float, float]]:
+def limits(trace: Trace, channel: int, *, stretched: bool = False) -> list[tuple[float, float]]:
     """(lowest, highest) value that the colours of each of KINDS stand for, in all steps alike.
 
     The bounds that hold in any network: gates in (0, 1), |h| < 1, |c| < the number of steps. The
@@ -47,34 +47,34 @@ def limits(run: Run, channel: int, *, stretched: bool = False) -> list[tuple[flo
     """
     largest = [
         max(float(np.abs(maps[channel] - middle).max()) for maps in kind)
-        for middle, kind in zip((0.5, 0, 0, 0), zip(*run.steps, strict=True), strict=True)
+        for middle, kind in zip((0.5, 0, 0, 0), zip(*trace.steps, strict=True), strict=True)
     ]
-    bounds = largest if stretched else [0.5, 1.0, float(len(run.steps)), largest[3]]
+    bounds = largest if stretched else [0.5, 1.0, float(len(trace.steps)), largest[3]]
     gate, *signed = (max(bound, 1e-6) for bound in bounds)  # a flat map's colours have ends, too
     return [(0.5 - gate, 0.5 + gate), *((-bound, bound) for bound in signed)]
 
 
-def draw(run: Run, step: int, channel: int, *, stretched: bool = False) -> Figure:
+def draw_step(trace: Trace, step: int, channel: int, *, stretched: bool = False) -> Figure:
     """The photograph with hole and fields, and a channel's maps after a step; the first is 0."""
-    bounds = limits(run, channel, stretched=stretched)
+    bounds = limits(trace, channel, stretched=stretched)
     maps = {
         f"{kind}\n{KINDS[kind].format(step + 1)}": (values[channel], *ends)
-        for kind, values, ends in zip(KINDS, run.steps[step], bounds, strict=True)
+        for kind, values, ends in zip(KINDS, trace.steps[step], bounds, strict=True)
     }
-    fields = {f"step {step + 1} looks": run.fields[step], "network looks": run.fields[-1]}
-    blind = [run.blind[n] for n in (step, -1)]
-    return after_step(run.occluded, run.hole, fields, blind, maps, run.patch)
+    fields = {f"step {step + 1} looks": trace.fields[step], "network looks": trace.fields[-1]}
+    blind = [trace.blind[n] for n in (step, -1)]
+    return after_step(trace.occluded, trace.hole, fields, blind, maps, trace.patch)
 
 
-def describe(run: Run, step: int) -> str:
+def describe(trace: Trace, step: int) -> str:
     """What can be known in the hole, by the end of the network and after a step."""
-    side = int(run.hole.any(axis=0).sum())
-    end, now = (run.blind[n].sum() / run.hole.sum() for n in (-1, step))
-    middle = run.blind[-1][*(size // 2 for size in run.hole.shape)]
+    side = int(trace.hole.any(axis=0).sum())
+    end, now = (trace.blind[n].sum() / trace.hole.sum() for n in (-1, step))
+    middle = trace.blind[-1][*(size // 2 for size in trace.hole.shape)]
     return (
-        f"Hole {side} px wide. The network looks {run.fields[-1]} px wide: the middle of the hole "
-        f"sees {'no' if middle else 'a'} known pixel, {end:.1%} of the hole is blind. "
-        f"After step {step + 1} it has looked {run.fields[step]} px wide: {now:.1%} is blind."
+        f"Hole {side} px wide. The network looks {trace.fields[-1]} px wide: the middle of the "
+        f"hole sees {'no' if middle else 'a'} known pixel, {end:.1%} of the hole is blind. "
+        f"After step {step + 1} it has looked {trace.fields[step]} px wide: {now:.1%} is blind."
     )
 
 
@@ -109,10 +109,10 @@ class StepPlayer(Panel):
             ensure_prepared()
             paths = {name: default_path("dataset", *path) for name, path in PHOTOGRAPHS.items()}
             photographs = {name: np.asarray(read_picture(path)) for name, path in paths.items()}
-        self.networks, self.photographs = networks, photographs
+        self.networks = networks
+        self.photographs = photographs
         self._loaded = cache(self._load)
-        style = {"description_width": "7em"}
-        wide: Any = {"style": style, "layout": {"width": "27em"}}
+        wide = {"style": {"description_width": "7em"}, "layout": {"width": "27em"}}
         self.network = ipywidgets.Dropdown(options=list(networks), description="network", **wide)
         self.photograph = ipywidgets.Dropdown(
             options=list(photographs), description="photograph", **wide
@@ -128,8 +128,10 @@ class StepPlayer(Panel):
         self.stretched = ipywidgets.Checkbox(True, description="stretch the colours", indent=False)
         ipywidgets.jslink((self.play, "value"), (self.player, "playing"))
         ipywidgets.jslink((self.player, "value"), (self.step, "value"))
-        self.numbers, self.legend, self.picture = Words(), Words(), Picture()
-        self.result: Run | None = None
+        self.numbers = Words()
+        self.picture = Picture()
+        self.legend = Words()
+        self.result: Trace | None = None
         for knob in (self.network, self.photograph, self.side):
             knob.observe(self._compute, "value")
         for knob in (self.step, self.channel, self.stretched):
@@ -151,18 +153,20 @@ class StepPlayer(Panel):
 
     def _compute(self, change: Any = None) -> None:
         photograph = self.photographs[self.photograph.value]
-        self.side.max = min(photograph.shape[:2]) - KNOWN
+        self.side.max = min(photograph.shape[:2]) - MARGIN
         try:
             model, fields = self._loaded(self.network.value)
-            self.result = compute(model, fields, photograph, self.side.value)
+            self.result = trace_hole(model, fields, photograph, self.side.value)
         except (OSError, ValueError) as error:
             self.result = None
             self.picture.layout.display = "none"  # it would be that of another network
             self.legend.say("")
             self.numbers.say(str(error), error=True)
             return
-        everywhere = looks_everywhere(model.config)
-        self.legend.say(LEGEND + (f" {BEYOND.format(', '.join(everywhere))}" if everywhere else ""))
+        legend = LEGEND
+        if everywhere := looks_everywhere(model.config):
+            legend += " " + EVERYWHERE.format(", ".join(everywhere))
+        self.legend.say(legend)
         self.picture.layout.display = None
         self.step.max = self.player.max = len(self.result.steps)
         self.channel.max = len(self.result.steps[0].h) - 1
@@ -171,8 +175,9 @@ class StepPlayer(Panel):
     def _redraw(self, change: Any = None) -> None:
         if self.result is None:
             return
-        step, channel = self.step.value - 1, self.channel.value
-        figure = draw(self.result, step, channel, stretched=self.stretched.value)
+        step = self.step.value - 1
+        channel = self.channel.value
+        figure = draw_step(self.result, step, channel, stretched=self.stretched.value)
         text = describe(self.result, step)
         self.numbers.say(text)
         values = zip(KINDS, self.result.steps[step], strict=True)

@@ -1,7 +1,7 @@
 """Inside a network: what it holds after each step, and how far it looks."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -12,28 +12,30 @@ from ...holes import boxes_mask
 from ...model import PixelRNN
 from ...pictures import to_tensor
 
+Maps = TypeVar("Maps", Tensor, np.ndarray)
 
-class Step(NamedTuple):
+
+class Snapshot(NamedTuple, Generic[Maps]):
     """What the network holds after a step: (B, C, H, W) tensors, or (C, H, W) arrays of one."""
 
-    gate: Any
-    h: Any
-    c: Any
-    running: Any
+    gate: Maps
+    h: Maps
+    c: Maps
+    running: Maps
 
 
-class Run(NamedTuple):
-    """The steps of a network on a photograph with a hole."""
+class Trace(NamedTuple):
+    """What a network did, step by step, on a photograph with a hole."""
 
     occluded: np.ndarray  # (H, W, 3) uint8
     hole: np.ndarray  # (H, W) bool
-    steps: list[Step]  # of arrays (C, H / patch, W / patch)
+    steps: list[Snapshot[np.ndarray]]  # (C, H / patch, W / patch)
     fields: list[int]  # px wide; after each step and, last, of the whole network
     blind: list[np.ndarray]  # (H, W) bool: no known pixel in the field; as `fields`
     patch: int  # px
 
 
-def watch(model: PixelRNN, occluded: Tensor, mask: Tensor) -> tuple[list[Step], Tensor]:
+def watch(model: PixelRNN, occluded: Tensor, mask: Tensor) -> tuple[list[Snapshot[Tensor]], Tensor]:
     """Run the network and keep what passes through it: its steps and its prediction.
 
     occluded (B, 3, H, W) in [0, 1], mask (B, 1, H, W), 1 in the hole.
@@ -55,7 +57,7 @@ def watch(model: PixelRNN, occluded: Tensor, mask: Tensor) -> tuple[list[Step], 
         for handle in handles:
             handle.remove()
     found = zip(gates, states, sums, strict=True)
-    return [Step(torch.sigmoid(gate), h, c, x) for gate, (h, c), x in found], prediction
+    return [Snapshot(torch.sigmoid(gate), h, c, x) for gate, (h, c), x in found], prediction
 
 
 def receptive_fields(config: Mapping[str, Any]) -> list[int]:
@@ -68,7 +70,8 @@ def receptive_fields(config: Mapping[str, Any]) -> list[int]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         twin = PixelRNN(**{**config, **local}).eval().requires_grad_(False)
-        patch, columns = twin.patch_size, 64 * config["num_layers"] + 65  # more than any field
+        patch = twin.patch_size
+        columns = 64 * config["num_layers"] + 65  # more than any field
         # Square kernels look as far down as across: one row of patches is enough.
         x = torch.rand(1, 4, patch, patch * columns, requires_grad=True)
     steps, prediction = watch(twin, x[:, :3], x[:, 3:])
@@ -101,7 +104,9 @@ def blind_pixels(hole: np.ndarray, field: int, patch: int = 1) -> np.ndarray:
     reach = field // patch
     reached = F.max_pool2d(known, reach, stride=1, padding=reach // 2)
     reached = reached.repeat_interleave(patch, 2).repeat_interleave(patch, 3)
-    return reached[0, 0, : hole.shape[0], : hole.shape[1]].numpy() == 0
+    height, width = hole.shape
+    blind: np.ndarray = reached[0, 0, :height, :width].numpy() == 0
+    return blind
 
 
 def square_hole(shape: tuple[int, int], side: int) -> np.ndarray:
@@ -110,7 +115,7 @@ def square_hole(shape: tuple[int, int], side: int) -> np.ndarray:
     return boxes_mask(shape, [(left, top, side, side)])
 
 
-def compute(model: PixelRNN, fields: list[int], photograph: np.ndarray, side: int) -> Run:
+def trace_hole(model: PixelRNN, fields: list[int], photograph: np.ndarray, side: int) -> Trace:
     """Run a network (in eval mode) on (H, W, 3) uint8 with a square hole, `side` px wide.
 
     fields: what `receptive_fields` says of the network; measured once for all pictures.
@@ -121,5 +126,5 @@ def compute(model: PixelRNN, fields: list[int], photograph: np.ndarray, side: in
     with torch.inference_mode():
         steps, _ = watch(model, to_tensor(occluded), torch.from_numpy(hole)[None, None].float())
     blind = [blind_pixels(hole, field, model.patch_size) for field in fields]
-    arrays = [Step(*(values[0].numpy() for values in step)) for step in steps]
-    return Run(occluded, hole, arrays, fields, blind, model.patch_size)
+    arrays = [Snapshot(*(values[0].numpy() for values in step)) for step in steps]
+    return Trace(occluded, hole, arrays, fields, blind, model.patch_size)

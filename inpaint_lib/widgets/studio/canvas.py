@@ -13,8 +13,7 @@ from PIL import Image, ImageDraw
 from traitlets import Bool, Bytes, Int, List, Unicode
 
 HERE = Path(__file__).parent
-SCRIPTS = ("canvas.js", "canvas_paint.js", "canvas_compare.js")
-UPLOAD_LIMIT = 8_000_000  # of bytes; a message of 10 MB costs the connection to the kernel
+UPLOAD_LIMIT = 8_000_000  # bytes; a message of 10 MB costs the connection to the kernel
 PREVIEW = 640  # the longest side of what travels to the page, in pixels
 
 # In pixels of the photograph: {"box": [left, top, width, height]}, or {"points": [[x, y], ...],
@@ -56,15 +55,15 @@ def heading(number: int, words: str) -> ipywidgets.HTML:
     return ipywidgets.HTML(f'<div class="studio-step"><b>{number}</b>{escape(words)}</div>')
 
 
-class Upload(anywidget.AnyWidget):
-    """A button that sends a photograph of the reader's computer to Python.
+class _Page(anywidget.AnyWidget):
+    """What lives in the page and can send a photograph of the reader's computer to Python.
 
     A file above `limit` bytes is not sent: the page says so instead.
     """
 
-    _esm = "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    _esm = HERE / "canvas.js"
     _css = HERE / "canvas.css"
-    part = Unicode("upload").tag(sync=True)
+    part = Unicode().tag(sync=True)  # which of canvas.js
     limit = Int(UPLOAD_LIMIT).tag(sync=True)
 
     def on_file(self, opened: Callable[[str, bytes], None], refused: Callable[[str], None]) -> None:
@@ -79,17 +78,25 @@ class Upload(anywidget.AnyWidget):
         self.on_msg(received)
 
 
-class Canvas(Upload):
+class Upload(_Page):
+    """A button to choose a file with."""
+
+    part = Unicode("upload").tag(sync=True)
+
+
+class Canvas(_Page):
     """A photograph to paint a hole on, and beside it the photograph before and after.
 
-    A file can be dropped on it, too.
+    A file can be dropped on it.
     """
 
     part = Unicode("canvas").tag(sync=True)
+    # To the page: the photograph, its completion, and what stands where there is none.
     number = Int(0).tag(sync=True)  # counts photographs; a shape may name the one it is for
     size = List(Int(), [1, 1]).tag(sync=True)  # of the photograph: width, height
-    photo = Bytes().tag(sync=True)  # previews; `completed` is empty when there is none
-    completed = Bytes().tag(sync=True)
-    shapes: List[Shape] = List().tag(sync=True)
+    photo = Bytes().tag(sync=True)  # a preview
+    completed = Bytes().tag(sync=True)  # a preview; empty when there is none
+    note = Unicode().tag(sync=True)
     busy = Bool(False).tag(sync=True)
-    note = Unicode().tag(sync=True)  # what stands where the completed photograph will be
+    # From the page, and back to it: the hole.
+    shapes: List[Shape] = List().tag(sync=True)

@@ -3,144 +3,61 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import ipywidgets
 from PIL import Image
 
 from ... import figures
 from ...checkpoints import load_model
-from ...model import PixelRNN
 from ...paths import written_whole
-from ...photographs import brick_source, tutorial_source
 from ...photographs.completion import complete
 from ...pictures import read_picture
-from ..panel import Panel, Picture, Words
-from .canvas import Canvas, Shape, Upload, heading, preview, rasterise
-from .surroundings import about, draw, fills, neighbourhood, numbers
+from .canvas import Shape, preview, rasterise
+from .layout import SHIPPED_PHOTOGRAPHS, StudioLayout
+from .session import Session, free_name
+from .surroundings import caption, draw_fills, fills, neighbourhood, psnr_in_words
 
-# None of them was trained on; the wall is the part that was held out.
-SHIPPED = {
-    "a cup of coffee": tutorial_source("coffee"),
-    "a cat": tutorial_source("chelsea"),
-    "an astronaut": tutorial_source("astronaut"),
-    "a mountain": tutorial_source("aizkorri.jpg"),
-    "a tower": tutorial_source("china.jpg"),
-    "a brick wall": brick_source("test"),
-}
-EXAMPLE: list[Shape] = [  # on the first of them: a crumb beside the saucer, a scratch over the rim
+EXAMPLE: list[Shape] = [  # on the first of ours: a crumb beside the saucer, a scratch over the rim
     {"box": [480, 290, 40, 40]},
     {"points": [[150, 120], [250, 60], [330, 110], [420, 60]], "width": 14},
 ]
 
 
-def free_name(text: str) -> Path:
-    """Where to save: the path, a PNG, or with a number behind it if there is such a file.
-
-    An empty text or a folder means completed.png there.
-    """
-    path = Path(text.strip() or "completed.png").expanduser()
-    if path.is_dir():
-        path /= "completed.png"
-    if path.suffix.lower() != ".png":
-        path = path.with_name(path.name + ".png")
-    free, number = path, 1
-    while free.exists():
-        number += 1
-        free = path.with_stem(f"{path.stem}_{number}")
-    return free.absolute()
-
-
-def title(words: str) -> ipywidgets.HTML:
-    """Of a part that comes after the numbered steps."""
-    return ipywidgets.HTML(f'<div class="studio-more">{words}</div>')
-
-
-class CompletionStudio(Panel):
+class CompletionStudio(StudioLayout):
     """Choose a photograph, paint a hole, see it completed, save it.
 
     photograph: a path; None: a shipped photograph with a hole in it already.
     """
 
-    def __init__(self, photograph: str | os.PathLike | None = None):
-        self.name: str
-        self.photo: Image.Image  # as large as it is; the page has a preview
-        self.completed: Image.Image | None
-        self._path: str  # typed for this photograph, if it came from one
-        self._saved: tuple[str, Path] | None  # as asked for, as done
-        self._models: dict[str, PixelRNN] = {}
-        self._make_knobs()
-        self.hint, self.about, self.receipt, self.picture = Words(), Words(), Words(), Picture()
-        self.hint.add_class("studio-hint")
-        self.about.add_class("studio-about")
-        self.upload, self.canvas = Upload(), Canvas()
-        self._connect()
-        row = ipywidgets.Layout(flex_flow="row wrap", align_items="center", grid_gap="2px 8px")
-        super().__init__(
-            [
-                self.hint,
-                ipywidgets.Box(
-                    [heading(1, "Choose a photograph"), self.upload, self.shipped], layout=row
-                ),
-                ipywidgets.Box([self.path, self.open_path], layout=row),
-                self.canvas,
-                ipywidgets.Box(
-                    [heading(4, "Save the result"), self.save_as, self.save, self.receipt],
-                    layout=row,
-                ),
-                title("A closer look, beside other methods"),
-                self.picture,
-                self.about,
-                title("Settings"),
-                ipywidgets.Box(
-                    [self.weights, self.automatic, self.again, self.biharmonic], layout=row
-                ),
-            ]
-        )
-        if photograph is None:
-            name = self.shipped.value
-            self._present(name, SHIPPED[name].read(), shipped=name)
-            self.canvas.shapes = EXAMPLE
-            self.hint.say(
-                "An example, already completed. Upload a photograph of your own (1), or go on "
-                "painting on this one (2)."
-            )
-        else:
-            self._present(str(photograph), read_picture(photograph))
+    session: Session
 
-    def _make_knobs(self) -> None:
-        wide = {"description_width": "initial"}
-        self.shipped = ipywidgets.Dropdown(
-            options={"choose ...": ""} | {name: name for name in SHIPPED}, value="a cup of coffee",
-            description="or take one of ours:", style=wide, layout={"width": "20em"},
-        )  # fmt: skip
-        self.path = ipywidgets.Text(
-            placeholder="holiday/beach.jpg", description="larger than 8 MB? Type its path:",
-            style=wide, continuous_update=False, layout={"width": "38em", "margin": "0 0 0 32px"},
-        )  # fmt: skip
-        self.open_path = ipywidgets.Button(description="Open", layout={"width": "5em"})
-        self.weights = ipywidgets.Dropdown(
-            options=["photographs", "bricks"], description="network trained on", style=wide,
-            layout={"width": "18em"},
-        )  # fmt: skip
-        small = {"width": "auto"}
-        self.automatic = ipywidgets.Checkbox(
-            True, description="complete after every stroke", indent=False, layout=small
+    def __init__(self, photograph: str | os.PathLike[str] | None = None):
+        super().__init__()
+        self._network = cache(load_model)
+        self._connect()
+        if photograph is not None:
+            self._present(Session(str(photograph), read_picture(photograph)))
+            return
+        name = self.shipped.value
+        self._present(Session(name, SHIPPED_PHOTOGRAPHS[name].read(), shipped=name))
+        self.canvas.shapes = EXAMPLE
+        self.hint.say(
+            "An example, already completed. Upload a photograph of your own (1), or go on "
+            "painting on this one (2)."
         )
-        self.again = ipywidgets.Button(
-            description="Complete the hole", button_style="primary", layout={"display": "none"}
-        )
-        self.biharmonic = ipywidgets.Checkbox(
-            False, description="compare with biharmonic, too (slow)", indent=False, layout=small
-        )
-        self.save_as = ipywidgets.Text(
-            "completed.png", description="file name", style=wide, layout={"width": "20em"}
-        )
-        self.save = ipywidgets.Button(
-            description="Save as PNG", icon="save", button_style="primary"
-        )
+
+    @property
+    def photo(self) -> Image.Image:
+        """The photograph on the table, as large as it is."""
+        return self.session.photo
+
+    @property
+    def completed(self) -> Image.Image | None:
+        """The photograph with its hole completed, as large as it is; None as long as it is not."""
+        return self.session.completed
 
     def _connect(self) -> None:
         for sender in (self.upload, self.canvas):
@@ -164,11 +81,12 @@ class CompletionStudio(Panel):
             self.hint.say(str(error) or "there is not enough memory for this", error=True)
 
     def _open_upload(self, name: str, content: bytes) -> None:
-        self._open(name, lambda: read_picture(name, content))
+        self._open(name, lambda: Session(name, read_picture(name, content)))
 
     def _open_shipped(self, _: Any) -> None:
         if name := self.shipped.value:
-            self._open(name, SHIPPED[name].read, shipped=name)
+            source = SHIPPED_PHOTOGRAPHS[name]
+            self._open(name, lambda: Session(name, source.read(), shipped=name))
 
     def _typed_path(self, _: Any) -> None:
         if self.path.value.strip():
@@ -178,42 +96,52 @@ class CompletionStudio(Panel):
         text = self.path.value.strip()
         if not text:
             self.hint.say("Type the path of a photograph first, then press Open.")
-        elif text != self._path:  # leaving the field by a click on the button opened it already
-            self._open(text, lambda: read_picture(Path(text).expanduser()), path=text)
+        elif text != self.session.path:  # else leaving the field, by this click, has opened it
 
-    def _open(self, name: str, read: Callable[[], Image.Image], **origin: str) -> None:
+            def read() -> Session:
+                return Session(text, read_picture(Path(text).expanduser()), path=text)
+
+            self._open(text, read)
+
+    def _open(self, name: str, read: Callable[[], Session]) -> None:
         with self._told():
             self.hint.say(f"Opening {name} ...")
-            self._present(name, read(), **origin)
+            self._present(read())
 
-    def _present(self, name: str, photo: Image.Image, *, shipped: str = "", path: str = "") -> None:
-        self.name, self.photo, self._path = name, photo, path
-        self.shipped.value, self.path.value = shipped, path
+    def _present(self, session: Session) -> None:
+        """Put another photograph on the table."""
+        self.session = session
+        self.shipped.value = session.shipped
+        self.path.value = session.path
         with self.canvas.hold_sync():
             self.canvas.number += 1
-            self.canvas.size, self.canvas.photo = list(photo.size), preview(photo)
+            self.canvas.size = list(session.photo.size)
+            self.canvas.photo = preview(session.photo)
             self.canvas.shapes = []
             self._forget()
         self._invite()
 
     def _invite(self) -> None:
         self.hint.say(
-            f"{self.name}, {self.photo.width} x {self.photo.height} px. Now paint over what should "
-            "disappear: drag across the photograph on the left (2)."
+            f"{self.session.describe()}. Now paint over what should disappear: drag across the "
+            "photograph on the left (2)."
         )
 
     def _forget(self, note: str = "Nothing yet: paint on the left.") -> None:
-        self.completed, self._saved = None, None
+        """Show no completed photograph, and why there is none."""
+        self.session.replace_completed(None)
         self.receipt.say("")
-        self.canvas.completed, self.canvas.note = b"", note
+        self.canvas.completed = b""
+        self.canvas.note = note
         self.picture.layout.display = self.about.layout.display = "none"
 
     def _painted(self, _: Any) -> None:
-        number, shapes = self.canvas.number, self.canvas.shapes
+        number = self.canvas.number
+        shapes = self.canvas.shapes
         if stale := [s for s in shapes if s.get("number", number) != number]:
             # Painted on the photograph before, while this one was being opened.
             self.canvas.shapes = [s for s in shapes if s not in stale]
-        elif self.automatic.value or not self.canvas.shapes:
+        elif self.automatic.value or not shapes:
             self._complete()
         else:
             self._forget("Not yet: press Complete the hole, below.")
@@ -235,13 +163,13 @@ class CompletionStudio(Panel):
         completed = None
         try:
             with self._told():
-                completed = complete(self._network(), self.photo, hole)
+                completed = complete(self._network(self.weights.value), self.photo, hole)
         finally:  # also when the kernel is interrupted
             self.canvas.busy = False
         if completed is None:
             self._forget("Not completed: see the message at the top.")
             return
-        self.completed, self._saved = completed, None
+        self.session.replace_completed(completed)
         self.receipt.say("the whole picture in full size, without the outline")
         self.canvas.completed = preview(completed)
         self.hint.say(
@@ -249,12 +177,6 @@ class CompletionStudio(Panel):
             "before (3), paint on (2), or save the result (4)."
         )
         self._show_methods()
-
-    def _network(self) -> PixelRNN:
-        world = self.weights.value
-        if world not in self._models:
-            self._models[world] = load_model(world)
-        return self._models[world]
 
     def _show_methods(self, _: Any = None) -> None:
         if self.completed is None:
@@ -265,28 +187,32 @@ class CompletionStudio(Panel):
             last = rasterise(self.canvas.shapes[-1:], size)
             near = neighbourhood(self.photo, self.completed, hole, last)
             filled = fills(near, biharmonic=self.biharmonic.value)
-            alt = f"The last hole of {self.name} and its fills; {numbers(near, filled)}."
-            self.picture.show(figures.show(draw(near, filled), alt=alt, dpi=80))
-            self.about.say(about(near))
+            values = psnr_in_words(near, filled)
+            alt = f"The last hole of {self.session.name} and its fills; {values}."
+            self.picture.show(figures.show(draw_fills(near, filled), alt=alt, dpi=80))
+            self.about.say(caption(near))
             self.picture.layout.display = self.about.layout.display = ""
 
     def _save(self, _: Any) -> None:
-        if self.completed is None:
+        session = self.session
+        asked = self.save_as.value
+        if session.completed is None:
             self.hint.say("There is nothing to save yet: paint a hole first (2).")
             return
-        if self._saved is not None and self._saved[0] == self.save_as.value:
-            self._confirm(f"Already saved as {self._saved[1]}")
+        if session.saved is not None and session.saved_as == asked:
+            self._confirm(f"Already saved as {session.saved}")
             return
         with self._told():
-            path = free_name(self.save_as.value)
+            path = free_name(asked)
             self.hint.say(f"Saving {path} ...")
             with written_whole(path) as part:
-                self.completed.save(part, "PNG")
-            self._saved = self.save_as.value, path
-            width, height = self.completed.size
+                session.completed.save(part, "PNG")
+            session.saved_as = asked
+            session.saved = path
+            width, height = session.completed.size
             self._confirm(f"Saved as {path} ({width} x {height} px).")
 
     def _confirm(self, text: str) -> None:
-        """Where the reader has clicked, too: the hint may have been scrolled away."""
+        """Say it beside the button as well; the hint may be out of sight."""
         self.hint.say(text)
         self.receipt.say(f"✓ {text}")

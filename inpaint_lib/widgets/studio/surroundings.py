@@ -1,5 +1,6 @@
 """The surroundings of a hole, as the network and the classic methods fill it."""
 
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -14,13 +15,13 @@ from ...photographs import baselines
 from ...photographs.completion import windows
 from ...pictures import to_tensor
 
-RADIUS = 5  # of OpenCV's methods, in pixels
+RADIUS = 5  # px, of OpenCV's methods
 CLASSICS = {
     "Telea": baselines.telea(RADIUS),
     "Navier-Stokes": baselines.navier_stokes(RADIUS),
     "push-pull": baselines.smooth(push_pull),
 }
-LARGEST = 384  # a larger neighbourhood of a hole is reduced before it is compared
+MAX_SIDE = 384  # px; a larger neighbourhood of a hole is reduced before it is compared
 
 
 class Neighbourhood(NamedTuple):
@@ -42,7 +43,7 @@ def neighbourhood(
     window, _ = max(windows(hole), key=lambda found: (found[1] & last[found[0]]).sum())
     rows, columns = window
     box = columns.start, rows.start, columns.stop, rows.stop
-    factor = -(-max(box[2] - box[0], box[3] - box[1]) // LARGEST)
+    factor = ceil(max(box[2] - box[0], box[3] - box[1]) / MAX_SIDE)
     part = hole[window]
     for axis, size in enumerate(part.shape):  # a reduced pixel is known if all its pixels are
         part = np.logical_or.reduceat(part, range(0, size, factor), axis=axis)
@@ -65,7 +66,7 @@ def hole_psnr(filled: np.ndarray, near: Neighbourhood) -> float:
     return psnr(to_tensor(filled), to_tensor(near.photo), mask).item()
 
 
-def draw(near: Neighbourhood, filled: dict[str, np.ndarray]) -> Figure:
+def draw_fills(near: Neighbourhood, filled: dict[str, np.ndarray]) -> Figure:
     """The neighbourhood with its hole in white, and as each method fills it, with its PSNR."""
     occluded = np.where(near.hole[..., None], 255, near.photo).astype(np.uint8)
     titles = [f"{name}\n{hole_psnr(picture, near):.1f} dB" for name, picture in filled.items()]
@@ -78,13 +79,13 @@ def draw(near: Neighbourhood, filled: dict[str, np.ndarray]) -> Figure:
     return figure
 
 
-def numbers(near: Neighbourhood, filled: dict[str, np.ndarray]) -> str:
+def psnr_in_words(near: Neighbourhood, filled: dict[str, np.ndarray]) -> str:
     """What the titles of the drawing say."""
     each = (f"{name} {hole_psnr(picture, near):.1f} dB" for name, picture in filled.items())
     return "PSNR in the hole: " + ", ".join(each)
 
 
-def about(near: Neighbourhood) -> str:
+def caption(near: Neighbourhood) -> str:
     """What a reader of the drawing should know."""
     reduced = f", drawn and filled at 1/{near.factor} of its size" if near.factor > 1 else ""
     return (

@@ -1,20 +1,21 @@
 """What a run will cost: parameters, steps, and time on this machine."""
 
 from functools import cache
-from math import isqrt
+from math import ceil, isqrt
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import torch
 
+from ...data import SIZE, Batch
 from ...model import PixelRNN, choose_device
 from ...pictures import list_pictures
 from ...training import TrainConfig, train_step
 
-SIDE = 128  # of a whole picture in pixels, as the dataset reads it
-
 
 class Forecast(NamedTuple):
+    """What a run will take."""
+
     parameters: int
     steps: int
     seconds: float
@@ -31,24 +32,26 @@ def forecast(config: TrainConfig) -> Forecast:
     Raises what `list_pictures` raises.
     """
     pairs = len(list_pictures(config.occluded_dir))
-    held_out = config.val_occluded_dir
-    steps = config.epochs * -(-pairs // config.batch_size)
-    side = min(config.crop_size or SIDE, SIDE)
-    options = tuple(config.model_options().items())
-    pixel = seconds_per_pixel(config.batch_size, side, str(choose_device(config.device)), options)
+    val_pairs = len(list_pictures(config.val_occluded_dir)) if config.val_occluded_dir else 0
+    steps = config.epochs * ceil(pairs / config.batch_size)
+    side = min(config.crop_size or SIZE, SIZE)
     training = steps * config.batch_size * side**2
     # Validation has no backward pass, which is two thirds of a step.
-    checking = config.epochs * (len(list_pictures(held_out)) if held_out else 0) * SIDE**2 / 3
-    return Forecast(
-        count_parameters(**config.model_options()), steps, (training + checking) * pixel
-    )
+    validation = config.epochs * val_pairs * SIZE**2 / 3
+    options = config.model_options()
+    device = str(choose_device(config.device))
+    pixel = seconds_per_pixel(config.batch_size, side, device, tuple(options.items()))
+    return Forecast(count_parameters(**options), steps, (training + validation) * pixel)
 
 
 @cache
 def seconds_per_pixel(
     batch: int, side: int, device: str, options: tuple[tuple[str, Any], ...]
 ) -> float:
-    """Time a training step on as much of a batch as takes about a tenth of a second."""
+    """Time a training step on as much of a batch as takes about a tenth of a second.
+
+    options: of the `PixelRNN`, in a form that can be cached.
+    """
     with torch.random.fork_rng(devices=[]):  # other cells' random numbers stay theirs
         model = PixelRNN(**dict(options)).to(device)
     work = count_parameters(**dict(options)) / model.patch_size**2  # about 6 operations each
@@ -58,13 +61,11 @@ def seconds_per_pixel(
     original = torch.rand(batch, 3, side, side, generator=torch.Generator()).to(device)
     mask = torch.zeros_like(original[:, :1])
     mask[..., side // 4 : side // 2, side // 4 : side // 2] = 1
-    triple, optimizer = (
-        (original * (1 - mask), original, mask),
-        torch.optim.Adam(model.parameters()),
-    )
+    pairs = Batch(original * (1 - mask), original, mask)
+    optimizer = torch.optim.Adam(model.parameters())
     for _ in range(2):  # the first also prepares its kernels
         began = perf_counter()
-        train_step(model, triple, optimizer)
+        train_step(model, pairs, optimizer)
     return (perf_counter() - began) / (batch * side**2)
 
 

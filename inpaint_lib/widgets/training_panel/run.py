@@ -3,16 +3,11 @@
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal, cast
 
-from ...checkpoints import read_checkpoint
-from ...model import PixelRNN
-from ...paths import default_path
 from ...training import Step, TrainConfig, Trainer
-from .forecast import duration
 
 State = Literal["idle", "running", "paused", "stopping", "stopped", "finished", "failed"]
 BUSY = ("running", "paused", "stopping")
@@ -22,35 +17,6 @@ MOVES: dict[str, dict[State, State]] = {
     "resume": {"paused": "running"},
     "stop": {"running": "stopping", "paused": "stopping"},
 }
-
-
-@dataclass
-class Kept:
-    """What the last complete epoch of a run left on disk."""
-
-    config: TrainConfig
-    epoch: int
-    history: list[dict[str, float]]
-
-    @property
-    def unfinished(self) -> bool:
-        return self.epoch < self.config.epochs
-
-
-def read_kept(folder: Path) -> tuple[Kept, PixelRNN] | None:
-    """The run in a folder and its network, in eval mode on the CPU; None when there is none.
-
-    Raises ValueError, naming the file, when it cannot be continued.
-    """
-    path = folder / "state.pth"
-    if not path.is_file():
-        return None
-    model, state = read_checkpoint(path)
-    try:
-        config = TrainConfig(**state["train_config"])
-        return Kept(config, state["epoch"], state["history"]), model.eval()
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path}: not written by this version's training ({error})") from error
 
 
 class Run(threading.Thread):
@@ -72,15 +38,20 @@ class Run(threading.Thread):
         losses: Sequence[tuple[float, float]] = (),
     ):
         super().__init__(daemon=True)
-        self.config, self.look, self.watch = config, look, watch
+        self.config = config
+        self.look = look
+        self.watch = watch
         self.state: State = "running"
         self.error = ""
         self.losses = list(losses)  # (epochs done, loss) after each step
-        self.history = list[dict[str, float]]()
-        self.step = self.total_steps = self.taken = 0
+        self.history: list[dict[str, float]] = []
+        self.step = 0  # of the whole run; `taken` counts those of this thread
+        self.taken = 0
+        self.total_steps = 0  # as long as the pairs are being read
         self.seconds = 0.0  # in steps, validation and writing; pauses do not count
         self.seen: Any = None
-        self._go, self._change = threading.Event(), threading.Lock()
+        self._change = threading.Lock()
+        self._go = threading.Event()
         self._go.set()
 
     @staticmethod
@@ -107,7 +78,7 @@ class Run(threading.Thread):
 
     def hand_over(self, watch: Callable[["Run | None"], None]) -> None:
         """Let another watch from now on; the one before is told by None."""
-        before, self.watch = self.watch, watch
+        self.watch, before = watch, self.watch
         before(None)
         watch(self)
 
@@ -129,8 +100,10 @@ class Run(threading.Thread):
 
     def _train(self) -> bool:
         trainer = Trainer(self.config)
-        per_epoch, self.total_steps = len(trainer.batches), trainer.total_steps
-        self.step, self.history = trainer.epoch * per_epoch, trainer.history
+        per_epoch = len(trainer.batches)
+        self.step = trainer.epoch * per_epoch
+        self.history = trainer.history
+        self.total_steps = trainer.total_steps
         self.seen = self.look(trainer)
         self.watch(self)
         steps = cast(Generator[Step, None, None], trainer.steps())
@@ -141,7 +114,8 @@ class Run(threading.Thread):
                 if step is None:
                     break
                 self.seconds += perf_counter() - began
-                self.step, self.taken = step.step, self.taken + 1
+                self.step = step.step
+                self.taken += 1
                 self.losses.append((step.step / per_epoch, step.loss))
                 if step.log:
                     self.seen = self.look(trainer)
@@ -156,29 +130,3 @@ class Run(threading.Thread):
         with self._change:
             self.state = state
         self.watch(self)
-
-
-def sentence(state: State, run: Run | None, kept: Kept | None, folder: Path) -> str:
-    """What is going on, what is on disk, and what the buttons would do."""
-    root = default_path()
-    where = folder.relative_to(root) if folder.is_relative_to(root) else folder
-    if run and state in BUSY:
-        if not run.total_steps:
-            return "Reading the pairs."
-        left = "" if run.seconds_left is None else f", about {duration(run.seconds_left)} left"
-        loss = f": loss {run.losses[-1][1]:.3f}" if run.losses else ""
-        done = f"step {run.step:,} of {run.total_steps:,}{loss}{left}."
-        return {
-            "running": f"Training, {done}",
-            "paused": f"Paused, {done} Resume goes on.",
-            "stopping": f"Stopping, {done} The step under way is finished first.",
-        }[state]
-    if kept is None:
-        before = "No epoch was completed, so nothing" if run else "Nothing"
-        return f"{before} is kept in {where}. Start begins a run."
-    if not kept.unfinished:
-        return f"Finished: epoch {kept.epoch} is kept in {where}. Start replaces it."
-    return (
-        f"Stopped: epoch {kept.epoch} of {kept.config.epochs} is kept in {where}. "
-        "Resume goes on from there; Start replaces it."
-    )

@@ -17,7 +17,7 @@ from ...metrics import psnr
 from ...pictures import to_pixels
 from ...training import TrainConfig
 
-NOISE = "noise"
+NOISE = "noise"  # the name of samples that a network without a prefill starts from
 
 
 class Samples(NamedTuple):
@@ -32,11 +32,12 @@ class Samples(NamedTuple):
 
 def fixed_pairs(config: TrainConfig, count: int = 6) -> Batch:
     """A batch of the validation pairs, of training's where there are none, evenly spread."""
-    folders = config.val_occluded_dir, config.val_original_dir, config.val_mask_dir
-    if folders[0] is None or folders[1] is None:
-        folders = config.occluded_dir, config.original_dir, config.mask_dir
-    pairs = ImageCompletionDataset(folders[0], folders[1], mask_dir=folders[2])  # type: ignore[arg-type]
-    return evenly(pairs, count)
+    occluded, original = config.val_occluded_dir, config.val_original_dir
+    mask = config.val_mask_dir
+    if occluded is None or original is None:
+        occluded, original = config.occluded_dir, config.original_dir
+        mask = config.mask_dir
+    return evenly(ImageCompletionDataset(occluded, original, mask_dir=mask), count)
 
 
 @torch.no_grad()
@@ -44,22 +45,23 @@ def look(predict: Callable[[Tensor, Tensor], Tensor], batch: Batch, name: str) -
     """Complete a batch with a network in eval mode, or with a fill."""
     occluded, original, mask = batch
     pred = predict(occluded, mask)
-    shown = (occluded, compose(occluded, pred, mask), original)
-    before, now, truth = ([to_pixels(one[None]) for one in pictures] for pictures in shown)
+    comp = compose(occluded, pred, mask)
+    before, now, truth = (
+        [to_pixels(one[None]) for one in pictures] for pictures in (occluded, comp, original)
+    )
     return Samples(name, before, now, truth, psnr(pred, original, mask).tolist())
 
 
 def draw_samples(samples: Samples) -> Figure:
     """Rows of pictures; under the completed ones their PSNR in the hole."""
-    rows = {"occluded": samples.occluded, samples.name: samples.completed}
-    rows |= {"original": samples.original}
+    occluded = {"occluded": samples.occluded}
+    original = {"original": samples.original}
     if samples.name == NOISE:  # what comes of random weights is nothing to look at
-        del rows[NOISE]
-    figure = figures.sample_grid(rows)
-    if samples.name != NOISE:
-        completed = figure.axes[len(samples.completed) :]
-        for ax, db in zip(completed, samples.decibels, strict=False):
-            ax.set_xlabel(f"{db:.1f} dB")
+        return figures.sample_grid(occluded | original)
+    figure = figures.sample_grid(occluded | {samples.name: samples.completed} | original)
+    completed = figure.axes[len(samples.completed) :]
+    for ax, db in zip(completed, samples.decibels, strict=False):
+        ax.set_xlabel(f"{db:.1f} dB")
     return figure
 
 
