@@ -133,7 +133,8 @@ class Peer(NamedTuple):
 
 PEERS = {
     "OpenCV FSR": Peer("opencv-contrib-python-headless", fsr, ("FAST",)),
-    "G'MIC PDE": Peer("gmic", gmic_pde, (1, 2)),
+    "G'MIC PDE 75%,1": Peer("gmic", gmic_pde, (1,)),
+    "G'MIC PDE 75%,2": Peer("gmic", gmic_pde, (2,)),
     "PatchMatch": Peer("PyPatchMatch", patchmatch, (1, 2, 3, 5)),
 }
 
