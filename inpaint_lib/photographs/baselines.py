@@ -1,4 +1,8 @@
-"""What a user would pick instead of a network, and the network, behind one signature."""
+"""What a user would pick instead of a network, and the network, behind one signature.
+
+Networks that others have trained are not among them: LaMa (Suvorov et al. 2022) and its kind
+download 200 MB at their first run, and no package carries such weights.
+"""
 
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
