@@ -1,6 +1,11 @@
-"""What a user would pick instead of a network, and the network, behind one signature."""
+"""What a user would pick instead of a network, and the network, behind one signature.
+
+Networks that others have trained are not among them: LaMa (Suvorov et al. 2022) and its kind
+download 200 MB at their first run, and no package carries such weights.
+"""
 
 from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -56,3 +61,96 @@ def smooth(fill: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Method
 def network(model: PixelRNN) -> Method:
     """A trained network as it is used: through `complete`."""
     return lambda picture, hole: np.asarray(complete(model, picture, hole))
+
+
+def fsr(quality: Literal["FAST", "BEST"]) -> Method:
+    """OpenCV's frequency selective reconstruction (Seiler et al. 2015; Genser et al. 2018).
+
+    quality: FAST, or BEST, which takes ten seconds and more for a large hole.
+
+    Raises ImportError where OpenCV has no `xphoto`, which only its contrib packages have.
+    """
+    from cv2.xphoto import INPAINT_FSR_BEST, INPAINT_FSR_FAST, inpaint
+
+    algorithm = {"FAST": INPAINT_FSR_FAST, "BEST": INPAINT_FSR_BEST}[quality]
+
+    def fill(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        filled = np.zeros_like(picture)
+        known = np.where(hole, 0, 255).astype(np.uint8)  # the reverse of cv2.inpaint's mask
+        inpaint(picture, known, filled, algorithm)
+        return np.where(hole[..., None], filled, picture)  # it changes known pixels, too
+
+    return fill
+
+
+def gmic_pde(diffusion: int) -> Method:
+    """G'MIC's `inpaint_pde`: transport and diffusion, from coarse scales to fine ones.
+
+    diffusion: 0 isotropic, 1 along the edges of a Delaunay triangulation, 2 along those of the
+    picture.
+
+    Raises ImportError without the package gmic.
+    """
+    import gmic
+
+    def fill(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        images = gmic.ImageList(
+            [
+                gmic.Image.from_yxc(np.ascontiguousarray(array, dtype=np.float32))
+                for array in (picture, hole[..., None])
+            ]
+        )
+        filled, *_ = gmic.run(f"v - inpaint_pde[0] [1],75%,{diffusion} keep[0]", images)
+        pixels = filled.to_numpy()[:, :, 0].transpose(1, 0, 2)  # (W, H, depth, 3) -> (H, W, 3)
+        pixels = pixels.clip(0, 255).round().astype(np.uint8)
+        return np.where(hole[..., None], pixels, picture)
+
+    return fill
+
+
+def patchmatch(patch_size: int) -> Method:
+    """PyPatchMatch: copies of what is known, found by PatchMatch (Barnes et al. 2009).
+
+    Copies are sharp, and where they are wrong far from the original: a low PSNR is their price.
+
+    Raises ImportError without the package PyPatchMatch, or where its library does not load.
+    """
+    from patchmatch import patch_match
+
+    if not patch_match.patchmatch_available:
+        raise ImportError("the library inside PyPatchMatch does not load")
+
+    def fill(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        patch_match.set_random_seed(0)
+        return patch_match.inpaint(picture, hole, patch_size=patch_size)
+
+    return fill
+
+
+class Peer(NamedTuple):
+    """A method of a package that need not be there, and the options to choose from on val."""
+
+    package: str
+    make: Callable[[Any], Method]  # raises ImportError where the package is not there
+    options: tuple[Any, ...]
+
+
+PEERS = {
+    "OpenCV FSR": Peer("opencv-contrib-python-headless", fsr, ("FAST",)),
+    "G'MIC PDE 75%,1": Peer("gmic", gmic_pde, (1,)),
+    "G'MIC PDE 75%,2": Peer("gmic", gmic_pde, (2,)),
+    "PatchMatch": Peer("PyPatchMatch", patchmatch, (1, 2, 3, 5)),
+}
+
+
+def installed_peers() -> dict[str, Peer]:
+    """Those of PEERS whose packages are there: `pip install -e '.[peers]'` brings the others."""
+
+    def is_there(peer: Peer) -> bool:
+        try:
+            peer.make(peer.options[0])
+        except ImportError:
+            return False
+        return True
+
+    return {name: peer for name, peer in PEERS.items() if is_there(peer)}
