@@ -7,7 +7,7 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ...figures import pictures_in_rows
+from ...figures import picture_grid
 from ...filling import push_pull
 from ...metrics import psnr
 from ...photographs import baselines
@@ -71,7 +71,7 @@ def draw(near: Neighbourhood, filled: dict[str, np.ndarray]) -> Figure:
     titles = [f"{name}\n{hole_psnr(picture, near):.1f} dB" for name, picture in filled.items()]
     height, width = near.hole.shape
     side = 10.4 / max(5, len(filled) + 1)
-    figure = pictures_in_rows({"": [occluded, *filled.values()]}, ["hole\n", *titles], side=side)
+    figure = picture_grid({"": [occluded, *filled.values()]}, ["hole\n", *titles], side=side)
     figure.set_size_inches(10.4, min(side * height / width, 4) + 0.5)
     for ax in figure.axes:
         ax.set_anchor("S")  # what is left over goes above the titles
