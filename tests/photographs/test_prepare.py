@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from inpaint_lib import prepare
+from inpaint_lib import paths, prepare
 from inpaint_lib.photographs import prepare as module
 from inpaint_lib.photographs.prepare import flat, tiles
 from inpaint_lib.photographs.sources import TEST, TRAIN, VAL, brick_source, tutorial_sources
@@ -438,7 +438,8 @@ def test_without_a_network_flowers102_says_what_else_to_do(tmp_path, monkeypatch
 
 def test_what_this_version_has_prepared_is_not_made_again(monkeypatch, tmp_path):
     calls = []
-    monkeypatch.setattr(module, "default_path", lambda *parts: tmp_path.joinpath(*parts))
+    for place in (module, paths):
+        monkeypatch.setattr(place, "default_path", lambda *parts: tmp_path.joinpath(*parts))
     monkeypatch.setattr(module, "prepare", lambda: calls.append(1))
     manifests = [tmp_path / "dataset" / "test", tmp_path / "dataset" / "bricks" / "test"]
     for folder in manifests:
