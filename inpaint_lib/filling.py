@@ -6,6 +6,7 @@ Taught in notebooks/01_data_inspection.ipynb.
 from collections.abc import Callable
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -62,34 +63,42 @@ def thin_plate(image: Tensor, mask: Tensor) -> Tensor:
 
 def _bend(u: Tensor, mask: Tensor, steps: int) -> Tensor:
     """Conjugate gradients for `A u = 0` in the hole, A = Laplacian squared - TENSION Laplacian."""
-
-    def energy_gradient(v: Tensor) -> Tensor:
-        bent = _laplacian(v)
-        return (_laplacian(bent) - TENSION * bent) * mask
-
-    residual = -energy_gradient(u)
-    direction = residual
-    size = residual.square().sum(dim=(2, 3), keepdim=True)
+    residual = _energy_gradient(u).mul_(-mask)
+    direction = residual.clone()
+    size = _dot(residual, residual)
     solved = 1e-8 * size.clamp(min=1e-6)  # beyond it float32 would only add noise
+    u = u.clone()
     for _ in range(steps):
-        bent = energy_gradient(direction)
-        along = (direction * bent).sum(dim=(2, 3), keepdim=True).clamp(min=1e-12)
-        step = size / along * (size > solved)
-        u = u + step * direction
-        residual = residual - step * bent
+        bent = _energy_gradient(direction).mul_(mask)
+        step = size / _dot(direction, bent).clamp(min=1e-12) * (size > solved)
+        u.addcmul_(step, direction)
+        residual.addcmul_(step, bent, value=-1)
         before = size
-        size = residual.square().sum(dim=(2, 3), keepdim=True)
-        direction = residual + size / before.clamp(min=1e-12) * direction
+        size = _dot(residual, residual)
+        direction = torch.addcmul(residual, size / before.clamp(min=1e-12), direction)
     return u
 
 
-def _laplacian(u: Tensor) -> Tensor:
-    """The sum of differences to the four neighbours; beyond the edge lies the edge's own value."""
+def _energy_gradient(u: Tensor) -> Tensor:
+    """`A u` = Laplacian (Laplacian - TENSION) u."""
+    return _laplacian(_laplacian(u, minus=TENSION))
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    """The inner product of each channel, (B, C, 1, 1)."""
+    return (a * b).sum(dim=(2, 3), keepdim=True)
+
+
+def _laplacian(u: Tensor, minus: float = 0.0) -> Tensor:
+    """The sum of differences to the four neighbours, minus a multiple of u itself.
+
+    Beyond the edge lies the edge's own value.
+    """
     v = F.pad(u, (1, 1, 1, 1), "replicate")
     neighbours = v[..., :-2, 1:-1] + v[..., 2:, 1:-1]
     neighbours += v[..., 1:-1, :-2]
     neighbours += v[..., 1:-1, 2:]
-    return neighbours.sub_(u, alpha=4)
+    return neighbours.sub_(u, alpha=4 + minus)
 
 
 FILLS: dict[Prefill, Callable[[Tensor, Tensor], Tensor]] = {

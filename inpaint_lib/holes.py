@@ -1,9 +1,11 @@
-"""Holes: boxes and brush strokes, drawn at random into a mask."""
+"""Holes: boxes and brush strokes, drawn at random into a mask or into those of a batch."""
 
 from typing import Literal
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw
+from torch import Tensor
 
 from .checks import check_choice
 
@@ -68,27 +70,118 @@ def bounding_box(mask: np.ndarray) -> tuple[slice, slice]:
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def random_hole(
+# A random hole follows from a row of uniform numbers: its kind, two boxes, and the strokes.
+KIND = 1
+BOX = 5  # whether and how large, width, height, left, top
+TURNS = 8  # straight pieces of a stroke, at most
+STROKE = 5 + TURNS  # x, y, direction, width, number of pieces, a turn before each piece
+WIDTHS = (3, 12)  # of the strokes that are drawn for training, in pixels
+
+
+def strokes_for(size: tuple[int, int]) -> int:
+    """How many brush strokes suit a picture of (height, width)."""
+    return max(1, round(4 * size[0] * size[1] / 128**2))
+
+
+def numbers_for(size: tuple[int, int]) -> int:
+    """How many uniform numbers a random hole in a picture of (height, width) follows from."""
+    return KIND + 2 * BOX + strokes_for(size) * STROKE
+
+
+def random_holes(
+    count: int,
     size: tuple[int, int],
-    rng: np.random.Generator,
+    generator: torch.Generator,
     kind: HoleKind = "both",
     longest: int | None = None,
-) -> np.ndarray:
-    """A fresh hole for training, (height, width) bool: boxes or, one time in three, strokes.
+) -> Tensor:
+    """Fresh holes for training, (count, 1, height, width) bool; see `holes_from`."""
+    numbers = torch.rand(count, numbers_for(size), generator=generator)
+    return holes_from(numbers, size, kind, longest)
 
+
+def holes_from(
+    numbers: Tensor,
+    size: tuple[int, int],
+    kind: HoleKind = "both",
+    longest: int | None = None,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Holes (B, 1, height, width) bool from uniform numbers (B, `numbers_for(size)`) on the CPU.
+
+    Boxes or, one time in three where the picture's sides are 32 pixels or more, brush strokes.
     One or two boxes with sides from 8 pixels to `longest`, by default and at most three
     quarters of the picture's shorter side, as often between 8 and 16 as between 16 and 32; or
-    as many brush strokes as suit the size. `kind` asks for one of the two alone; raises
-    ValueError for any other.
+    as many strokes as suit the size, 3 to 12 pixels wide. `kind` asks for one of the two alone;
+    raises ValueError for any other. Drawn on `device`, without ever waiting for it.
     """
     check_choice("hole_kind", kind, HoleKind)
-    if kind == "strokes" or (kind == "both" and min(size) >= 32 and rng.random() < 1 / 3):
-        return strokes_mask(size, rng, strokes=max(1, round(4 * size[0] * size[1] / 128**2)))
+    stroked = torch.zeros(len(numbers), dtype=torch.bool)
+    if kind == "strokes":
+        stroked[:] = True
+    elif kind == "both" and min(size) >= 32:
+        stroked = numbers[:, 0] < 1 / 3
+    rows = torch.nonzero(stroked)[:, 0]  # while the numbers are on the CPU: nobody has to wait
+    moved = numbers[:, KIND:].to(device, non_blocking=True)
+    boxes, strokes = moved[:, : 2 * BOX], moved[:, 2 * BOX :]
+    holes = _boxes(boxes.unflatten(1, (2, BOX)), size, longest)
+    if len(rows):
+        rows = rows.to(device, non_blocking=True)
+        drawn = _strokes(strokes.index_select(0, rows).unflatten(1, (-1, STROKE)), size)
+        holes = holes.index_copy(0, rows, drawn)
+    return holes[:, None]
+
+
+def _boxes(u: Tensor, size: tuple[int, int], longest: int | None) -> Tensor:
+    """(B, height, width) bool, True inside one or two boxes, from numbers u (B, 2, BOX)."""
+    height, width = size
     most = max(1, 3 * min(size) // 4)
-    longest = min(longest or most, most)
-    shortest = min(8, longest)
-    boxes = []
-    for _ in range(rng.integers(1, 3)):
-        side = shortest * (longest / shortest) ** rng.random()
-        boxes.append(random_box(size, (round(0.85 * side), round(side)), rng))
-    return boxes_mask(size, boxes)
+    most = min(longest or most, most)
+    least = min(8, most)
+    there, across, down, x, y = u.unbind(dim=2)  # each (B, 2)
+    # The second box is there in half of the holes: its number says both, and how large it is.
+    exists = there >= torch.tensor([0.0, 0.5], device=u.device)
+    there = torch.stack([there[:, 0], 2 * there[:, 1] - 1], dim=1).clamp(min=0)
+    longer = least * (most / least) ** there
+    shorter = (0.85 * longer).round()
+    spread = longer.round() - shorter + 1
+    w = (shorter + (across * spread).floor()).clamp(1, width)
+    h = (shorter + (down * spread).floor()).clamp(1, height)
+    left = (x * (width - w + 1)).floor()
+    top = (y * (height - h + 1)).floor()
+    columns = torch.arange(width, device=u.device)
+    rows = torch.arange(height, device=u.device)
+    across_it = (columns >= left[..., None]) & (columns < (left + w)[..., None])  # (B, 2, width)
+    down_it = (rows >= top[..., None]) & (rows < (top + h)[..., None])  # (B, 2, height)
+    down_it = down_it & exists[..., None]
+    return (down_it[..., :, None] & across_it[..., None, :]).any(dim=1)
+
+
+def _strokes(u: Tensor, size: tuple[int, int]) -> Tensor:
+    """(B, height, width) bool, True under wandering strokes, from numbers u (B, strokes, STROKE).
+
+    A pixel is covered when its distance to a straight piece is at most half the brush's width.
+    """
+    height, width = size
+    thinnest = min(WIDTHS[0], min(size) / 4)
+    thickest = min(WIDTHS[1], min(size) / 4)
+    start = u[..., :2] * torch.tensor([width, height], device=u.device)  # (B, S, 2): x, y
+    brush = thinnest + (thickest - thinnest) * u[..., 3]
+    pieces = 4 + (5 * u[..., 4]).floor()
+    turns = 0.6 * torch.special.ndtri(u[..., 5:].clamp(1e-6, 1 - 1e-6))  # normal, in radians
+    angle = 2 * torch.pi * u[..., 2:3] + turns.cumsum(dim=-1)  # (B, S, TURNS)
+    drawn = torch.arange(TURNS, device=u.device) < pieces[..., None]
+    length = min(18.0, min(size) / 4) * drawn
+    step = torch.stack([length * angle.cos(), length * angle.sin()], dim=-1)  # (B, S, TURNS, 2)
+    begin = start[..., None, :] + step.cumsum(dim=-2) - step
+    x = torch.arange(width, device=u.device) + 0.5 - begin[..., 0, None]  # (B, S, TURNS, width)
+    y = torch.arange(height, device=u.device) + 0.5 - begin[..., 1, None]
+    x = x[..., None, :]
+    y = y[..., :, None]
+    dx = step[..., 0, None, None]
+    dy = step[..., 1, None, None]
+    # The nearest point of a piece is begin + t step, with t clipped to [0, 1].
+    t = ((x * dx + y * dy) / (dx**2 + dy**2).clamp(min=1e-12)).clamp(0, 1)
+    squared = (x - t * dx) ** 2 + (y - t * dy) ** 2
+    near = squared <= (brush[..., None, None, None] / 2) ** 2
+    return near.flatten(1, 2).any(dim=1)

@@ -1,7 +1,9 @@
 """How alike two pictures are: SSIM and PSNR. Taught in notebooks/03_ssim_and_loss.ipynb."""
 
+from functools import cache
+from typing import Any
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -16,6 +18,42 @@ def gaussian_window(
     g = torch.exp(-(x**2) / (2 * sigma**2))
     g = g / g.sum()
     return torch.outer(g, g).to(dtype).expand(channel, 1, -1, -1).contiguous()
+
+
+@cache
+def _taps(window_size: int, sigma: float) -> tuple[float, ...]:
+    """A row of `gaussian_window` before the outer product, from its middle outwards."""
+    x = torch.arange(window_size, dtype=torch.float64) - (window_size - 1) / 2
+    g = torch.exp(-(x**2) / (2 * sigma**2))
+    return tuple((g / g.sum()).tolist()[window_size // 2 :])
+
+
+class _Blur(torch.autograd.Function):
+    """Each channel of (B, C, H, W) weighted by a Gaussian window, with zeros beyond the border.
+
+    A window that is the product of a column and a row is applied as one after the other, as
+    sums of shifted pictures: on a CPU this takes half the time of a convolution. The window is
+    symmetric, so the gradient is blurred as the picture was.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor, window_size: int, sigma: float) -> Tensor:
+        ctx.window = window_size, sigma
+        for dim in (-1, -2):
+            size = image.shape[dim]
+            middle, *taps = _taps(window_size, sigma)
+            total = image * middle
+            for shift, tap in enumerate(taps, start=1):
+                before = image.narrow(dim, 0, size - shift)
+                after = image.narrow(dim, shift, size - shift)
+                total.narrow(dim, shift, size - shift).add_(before, alpha=tap)
+                total.narrow(dim, 0, size - shift).add_(after, alpha=tap)
+            image = total
+        return image
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return _Blur.apply(grad, *ctx.window), None, None
 
 
 def ssim_map(
@@ -52,15 +90,14 @@ def ssim_map(
     dtype = torch.promote_types(torch.promote_types(img1.dtype, img2.dtype), torch.float32)
     with torch.autocast(img1.device.type, enabled=False):
         x, y = img1.to(dtype), img2.to(dtype)
-        # Depthwise: five moments of each channel in one call, far faster than a channel a call.
-        moments = torch.cat([x, y, x * x, y * y, x * y], dim=1)
-        window = gaussian_window(window_size, sigma, moments.shape[1], dtype=dtype).to(x)
-        moments = F.conv2d(moments, window, padding=window_size // 2, groups=moments.shape[1])
-        mu_x, mu_y, xx, yy, xy = moments.chunk(5, dim=1)
+        # Three moments have a gradient where x has one; the mean of y is blurred apart.
+        blurred = _Blur.apply(torch.cat([x, x * x + y * y, x * y], dim=1), window_size, sigma)
+        mu_x, squares, xy = blurred.chunk(3, dim=1)
+        mu_y = _Blur.apply(y, window_size, sigma)
         cov = xy - mu_x * mu_y
         # var_x + var_y >= 2 |cov|; rounding breaks that where windows are bright and flat, and
         # SSIM would leave [-1, 1]. The covariance itself may truly be negative.
-        var = torch.maximum((xx - mu_x**2) + (yy - mu_y**2), 2 * cov.abs())
+        var = torch.maximum(squares - (mu_x**2 + mu_y**2), 2 * cov.abs())
         c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
         # SSIM = (2 mu_x mu_y + C1)(2 cov + C2) / ((mu_x^2 + mu_y^2 + C1)(var_x + var_y + C2))
         numerator = (2 * mu_x * mu_y + c1) * (2 * cov + c2)

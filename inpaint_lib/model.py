@@ -27,6 +27,9 @@ class PixelRNN(nn.Module):
     norm: "batch" or "group", see `make_norm`.
     prefill: start from a fill of the hole and predict what is missing from it: "push-pull", or
         the smoother "thin-plate".
+    refine: so many channels more than RGB are predicted for each pixel, and two 3x3 convolutions
+        at full resolution make a correction of RGB from all of them, the picture and the mask;
+        0: none. Without them neighbouring patches are predicted apart, and faint blocks show.
     standardize: look at the picture with the known pixels' mean taken away and in units of
         their standard deviation, and predict in these units, so that a faint picture is as
         much of a lesson as a contrasty one.
@@ -42,6 +45,7 @@ class PixelRNN(nn.Module):
         norm: Norm = "batch",
         prefill: Prefill | None = None,
         standardize: bool = False,
+        refine: int = 0,
     ):
         super().__init__()
         self.config: dict[str, Any] = {
@@ -52,9 +56,11 @@ class PixelRNN(nn.Module):
             "norm": norm,
             "prefill": prefill,
             "standardize": standardize,
+            "refine": refine,
         }
         for name in ("in_channels", "hidden_channels", "num_layers", "patch_size"):
             check_number(name, self.config[name], least=1, whole=True)
+        check_number("refine", refine, whole=True)
         check_choice("prefill", prefill, Prefill | None)
         self.patch_size = patch_size
         self.fill = None if prefill is None else FILLS[prefill]
@@ -68,8 +74,9 @@ class PixelRNN(nn.Module):
         self.res_blocks = nn.Sequential(
             ResidualBlock(hidden_channels, norm=norm), ResidualBlock(hidden_channels, norm=norm)
         )
-        width = max(32, 3 * pixels)  # narrower than its output, it would be a bottleneck
-        last = nn.Conv2d(width, 3 * pixels, 1)
+        made = (3 + refine) * pixels
+        width = max(32, made)  # narrower than its output, it would be a bottleneck
+        last = nn.Conv2d(width, made, 1)
         self.output_conv = nn.Sequential(
             nn.Conv2d(hidden_channels, width, 3, padding=1),
             # With a prefill the output starts at zero. Until the network is better than the
@@ -78,14 +85,25 @@ class PixelRNN(nn.Module):
             *([make_norm(norm, width)] if norm == "group" else []),
             nn.ReLU(),
             last,
-            nn.Identity() if self.fill else nn.Sigmoid(),
+            nn.Identity() if self.fill or refine else nn.Sigmoid(),
         )
+        self.refine: nn.Sequential | None = None
+        if refine:
+            correction = nn.Conv2d(16, 3, 3, padding=1)
+            self.refine = nn.Sequential(
+                nn.Conv2d(3 + refine + in_channels, 16, 3, padding=1),
+                make_norm(norm, 16),
+                nn.ReLU(),
+                correction,
+            )
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
         if prefill:
             nn.init.zeros_(last.weight)  # training starts at the fill, not at noise on top of it
+        if refine:
+            nn.init.zeros_(correction.weight)  # and without a correction
 
     def forward(self, img_rgb: Tensor, mask: Tensor) -> Tensor:
         """img_rgb (B, 3, H, W) in [0, 1], black in the hole; mask (B, 1, H, W), 1 in the hole.
@@ -99,7 +117,7 @@ class PixelRNN(nn.Module):
         height, width = img_rgb.shape[-2:]
         start = self.fill(img_rgb, mask) if self.fill else img_rgb
         mean, deviation = _known(start, mask) if self.standardize else (0.0, 1.0)
-        x = torch.cat([(start - mean) / deviation, mask], dim=1)  # (B, 4, H, W)
+        seen = x = torch.cat([(start - mean) / deviation, mask], dim=1)  # (B, 4, H, W)
         if self.patch_size > 1:
             right, bottom = -width % self.patch_size, -height % self.patch_size
             x = F.pad(x, (0, right, 0, bottom), "replicate")
@@ -111,10 +129,13 @@ class PixelRNN(nn.Module):
             x = layer(x)
             state = self.convlstm(x, state)  # (h, c), each of x's shape
             x = x + state[0] + skip
-        out = self.output_conv(self.res_blocks(x))  # (B, 3 p^2, H/p, W/p)
+        out = self.output_conv(self.res_blocks(x))  # (B, (3 + refine) p^2, H/p, W/p)
 
         if self.patch_size > 1:
-            out = F.pixel_shuffle(out, self.patch_size)[..., :height, :width]  # (B, 3, H, W)
+            out = F.pixel_shuffle(out, self.patch_size)[..., :height, :width]
+        if self.refine is not None:  # (B, 3 + refine, H, W) -> (B, 3, H, W)
+            out = out[:, :3] + self.refine(torch.cat([out, seen], dim=1))
+            out = out if self.fill else out.sigmoid()
         return (start + deviation * out).clamp(0, 1) if self.fill else out
 
 

@@ -3,12 +3,13 @@
 Taught in notebooks/03_ssim_and_loss.ipynb (the loss) and notebooks/04_training.ipynb.
 """
 
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_type_hints
+from typing import Any, Literal, NamedTuple, cast, get_type_hints
 
 import numpy as np
 import torch
@@ -16,12 +17,20 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer, lr_scheduler
-from torch.utils.data import DataLoader, Dataset, DistributedSampler
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import BatchSampler, DataLoader, Dataset, DistributedSampler
 from tqdm.auto import tqdm
 
 from .checkpoints import COLUMNS, VAL_COLUMNS, RunFolder
-from .checks import check_choice, check_number, check_triple, choices
-from .data import Batch, ImageCompletionDataset, PairsInMemory, crop_and_cover, evenly
+from .checks import check_choice, check_number, check_shapes, check_triple, choices
+from .data import (
+    Batch,
+    ImageCompletionDataset,
+    PairsInMemory,
+    PicturesInMemory,
+    crop_and_cover,
+    evenly,
+)
 from .filling import Prefill, compose
 from .holes import HoleKind
 from .layers import Norm
@@ -33,7 +42,9 @@ PAIRS = pair_folders(default_path("dataset", "train"))
 CHECKPOINTS = default_path("checkpoints")
 KEPT = "the weights before this step were kept: try a lower lr or a grad_clip"
 HoleTerm = Literal["l1", "l1-per-hole", "psnr"]
+Precision = Literal["float32", "bfloat16", "float16", "auto"]
 Schedule = Literal["constant", "one-cycle", "cosine"]
+WATCH = 50  # steps at most until a loss that is not finite is noticed
 # What may differ between a run and its continuation without changing what is computed.
 FREE_TO_CHANGE = {"device", "in_memory", "num_workers", "resume", "overwrite", "save_dir"}
 
@@ -74,6 +85,8 @@ class TrainConfig:
     """Start from this fill of the hole and predict what is missing from it."""
     standardize: bool = False
     """Look at the picture in units of its known pixels' deviation."""
+    refine: int = 0
+    """Channels of each pixel that a last part at full resolution makes the output of; 0: none."""
 
     # Data.
     mask_dir: Path | None = None
@@ -84,6 +97,11 @@ class TrainConfig:
     """Validation pictures without holes."""
     val_mask_dir: Path | None = None
     """True masks of the validation pairs; None: found from the pictures' differences."""
+    data_dir: Path | None = None
+    """Train on squares of `crop_size` from all pictures of this folder, under fresh holes, instead
+    of on pairs."""
+    epoch_size: int | None = None
+    """Squares in an epoch of `data_dir`; None: as many as share no pixel."""
     crop_size: int | None = None
     """Train on squares of this side, cut at random from the pictures. None: whole pictures."""
     fresh_holes: bool = False
@@ -92,8 +110,11 @@ class TrainConfig:
     """Which holes to draw; see `random_hole`."""
     longest_hole: int | None = None
     """Longest side of a fresh box in pixels; None: three quarters of the crop."""
+    turns: bool = False
+    """Turn fresh crops by quarter turns, too; they are always mirrored."""
     in_memory: bool = False
-    """Read all pairs once, before training: 112 KB of memory for each of 128 x 128."""
+    """Read all pairs once, before training, and keep them where the network is: 112 KB of memory
+    for each of 128 x 128."""
     num_workers: int = 0
     """Processes that read pictures ahead; 0: the training process reads them itself."""
 
@@ -106,8 +127,14 @@ class TrainConfig:
     """What the loss asks of the hole's pixels; see `completion_loss`."""
     ssim_weight: float = 0.2
     """Share of 1 - SSIM in the loss; the hole's term has the rest."""
-    bfloat16: bool = False
-    """Autocast the network to bfloat16; the losses stay in float32."""
+    precision: Precision = "float32"
+    """What the network computes in; weights and losses stay in float32. auto: bfloat16 where the
+    hardware has it, else float32. float16 scales the loss (Micikevicius et al. 2018)."""
+    ema: float | None = None
+    """Validate and keep a running average of the weights, this share of which stays at each step,
+    for example 0.999 (Polyak & Juditsky 1992). Needs norm "group"."""
+    compile: bool = False
+    """Compile the network (torch.compile): minutes at the start, faster steps on a GPU."""
     seed: int = 0
     """Of the first weights, the order of the pairs, crops and fresh holes."""
 
@@ -126,13 +153,18 @@ class TrainConfig:
                 check_choice(name, getattr(self, name), hint)
         for name in ("epochs", "batch_size", "hidden_channels", "num_layers", "patch_size"):
             check_number(name, getattr(self, name), least=1, whole=True)
-        for name in ("crop_size", "longest_hole"):
+        for name in ("crop_size", "longest_hole", "epoch_size"):
             check_number(name, getattr(self, name), least=1, whole=True)
-        for name in ("num_workers", "seed"):
+        for name in ("num_workers", "seed", "refine"):
             check_number(name, getattr(self, name), whole=True)
         check_number("lr", self.lr, above=0)
         check_number("grad_clip", self.grad_clip, above=0)
         check_number("ssim_weight", self.ssim_weight, most=1)
+        check_number("ema", self.ema, above=0, most=1)
+        if self.ema is not None and self.norm == "batch":
+            raise ValueError('ema: BatchNorm keeps averages of its own; use norm="group"')
+        if self.data_dir is not None and self.crop_size is None:
+            raise ValueError("data_dir: pictures of any size need a crop_size")
 
     def model_options(self) -> dict[str, Any]:
         """The arguments of the `PixelRNN` to train."""
@@ -143,6 +175,7 @@ class TrainConfig:
             "norm",
             "prefill",
             "standardize",
+            "refine",
         )
         return {name: getattr(self, name) for name in names}
 
@@ -219,27 +252,62 @@ def train_step(
     grad_clip: float | None = None,
     hole_term: HoleTerm = "l1",
     ssim_weight: float = 0.2,
-    bfloat16: bool = False,
+    precision: Precision = "float32",
+    scaler: torch.amp.GradScaler | None = None,
 ) -> Losses:
     """One step of the optimizer on a batch `(occluded, original, mask)` on the model's device.
 
     Returns the losses before the step. Raises FloatingPointError, leaving the weights as they
     were, when the loss or its gradient is NaN or infinite; and what `check_triple` raises.
+
+    scaler: do not wait for the device. Values are not checked then, a step whose gradient is not
+    finite leaves the weights as they were, and its loss is returned as NaN. The optimizer must
+    be a fused one, or it waits all the same. Raises what `check_shapes` raises.
     """
-    check_triple(*batch)
+    (check_shapes if scaler else check_triple)(*batch)
     occluded, _, mask = batch
+    device = occluded.device.type
+    dtype = autocast_dtype(precision, occluded.device)
     optimizer.zero_grad(set_to_none=True)
-    with torch.autocast(occluded.device.type, torch.bfloat16, enabled=bfloat16):
+    with torch.autocast(device, dtype, enabled=dtype != torch.float32):
         pred = model(occluded, mask)
     losses = completion_loss(pred, batch, hole_term=hole_term, ssim_weight=ssim_weight)
-    if not torch.isfinite(losses.loss):
-        raise FloatingPointError(f"the loss became {losses.loss.item()}; {KEPT}")
-    losses.loss.backward()
+    if scaler is None:
+        if not torch.isfinite(losses.loss):
+            raise FloatingPointError(f"the loss became {losses.loss.item()}; {KEPT}")
+        losses.loss.backward()
+    else:
+        scaler.scale(losses.loss).backward()
+        scaler.unscale_(optimizer)
     norm = nn.utils.clip_grad_norm_(model.parameters(), grad_clip or float("inf"))
-    if not torch.isfinite(norm):
-        raise FloatingPointError(f"the gradient became {norm.item()}; {KEPT}")
-    optimizer.step()
-    return Losses(*(value.detach() for value in losses))
+    loss = losses.loss.detach()
+    if scaler is None:
+        if not torch.isfinite(norm):
+            raise FloatingPointError(f"the gradient became {norm.item()}; {KEPT}")
+        optimizer.step()
+    else:
+        scaler.step(optimizer)
+        scaler.update()
+        if dtype != torch.float16:  # where it overflows at first, until its scale is found
+            loss = loss.where(norm.isfinite(), torch.nan)
+    return Losses(loss, losses.l1.detach(), losses.ssim.detach())
+
+
+def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype:
+    """What the network computes in on a device; "auto" is bfloat16 where the hardware has it."""
+    if precision == "auto":
+        if device.type == "cuda":
+            has_it = torch.cuda.is_bf16_supported(including_emulation=False)
+        elif device.type == "cpu":
+            has_it = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+        else:
+            has_it = False
+        return torch.bfloat16 if has_it else torch.float32
+    return {
+        "float32": torch.float32,
+        "bfloat16": torch.bfloat16,
+        "float16": torch.float16,
+    }[precision]
 
 
 class Trainer:
@@ -267,14 +335,7 @@ class Trainer:
 
         # File names, then the run's folder, then pictures: who forgot to say `resume` is told
         # before thousands of files are read.
-        pairs = ImageCompletionDataset(
-            config.occluded_dir, config.original_dir, mask_dir=config.mask_dir
-        )
-        val_pairs = None
-        if config.val_occluded_dir is not None and config.val_original_dir is not None:
-            val_pairs = ImageCompletionDataset(
-                config.val_occluded_dir, config.val_original_dir, mask_dir=config.val_mask_dir
-            )
+        pairs, val_pairs = list_pairs(config)
         self.folder = RunFolder(config.save_dir)
         state = None
         if not config.overwrite:
@@ -283,34 +344,39 @@ class Trainer:
         if state is not None:
             check_same_run(state["train_config"], config, self.folder.state)
 
-        data: Dataset[Batch] = PairsInMemory(pairs) if config.in_memory else pairs
-        self.sampler: DistributedSampler[Batch] = DistributedSampler(
-            data, num_replicas=self.world, rank=self.rank, seed=config.seed
-        )
-        self.loader: DataLoader[Batch] = DataLoader(
-            data,
-            config.batch_size // self.world,
-            sampler=self.sampler,
-            num_workers=config.num_workers,
-            pin_memory=self.device.type != "cpu",
-        )
+        self.data = read_training_data(config, pairs, self.device)
         self.val: Dataset[Batch] | None = val_pairs
-        if val_pairs is not None and config.in_memory:
-            self.val = PairsInMemory(val_pairs)
-        self.total_steps = config.epochs * len(self.loader)
-        self.loss_options: dict[str, Any] = {
-            "hole_term": config.hole_term,
-            "ssim_weight": config.ssim_weight,
-        }
+        if config.in_memory and val_pairs is not None:
+            self.val = PairsInMemory(val_pairs, self.device)
+        self.sampler: DistributedSampler[Batch] = DistributedSampler(
+            self.data, num_replicas=self.world, rank=self.rank, seed=config.seed
+        )
+        size = config.batch_size // self.world
+        self.batches = BatchSampler(cast("Iterable[int]", self.sampler), size, drop_last=False)
+        self.total_steps = config.epochs * len(self.batches)
 
         torch.manual_seed(config.seed)
         self.model = PixelRNN(**config.model_options()).to(self.device)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.lr)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.lr, fused=True)
         self.schedule = make_schedule(self.optimizer, config, self.total_steps)
+        half = config.precision == "float16"
+        self.scaler = torch.amp.GradScaler(
+            self.device.type,
+            init_scale=2.0**16 if half else 1.0,
+            growth_interval=2000 if half else 2**31 - 1,
+        )
+        self.average: AveragedModel | None = None
+        if config.ema is not None:
+            self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
         self.epoch = 0
         self.history: list[dict[str, float]] = []
         if state is not None:
             self.load_state(state)
+
+    @property
+    def kept(self) -> PixelRNN:
+        """The network that is validated and written: the running average where there is one."""
+        return self.model if self.average is None else cast("PixelRNN", self.average.module)
 
     def steps(self) -> Iterator[Step]:
         """Train to the end, yielding a `Step` after every optimizer step.
@@ -318,8 +384,14 @@ class Trainer:
         The last step of an epoch is yielded once its checkpoint is on disk. Stop by not asking
         for more, or by closing the generator: `state.pth` then holds the last complete epoch,
         and a new Trainer with `resume` goes on from there.
+
+        Losses stay on the device until somebody reads them. Raises FloatingPointError, at most
+        WATCH steps after the loss or its gradient was no longer finite; the weights are still
+        those before that step, and it is never written.
         """
         model: nn.Module = self.model
+        if self.config.compile:
+            model = cast("nn.Module", torch.compile(model))
         if self.world > 1:
             model = DistributedDataParallel(model)
         with nullcontext() if self.rank else self.folder.sole_writer():
@@ -336,37 +408,68 @@ class Trainer:
         # All randomness of an epoch follows from (seed, epoch), so a resumed run repeats it.
         self.sampler.set_epoch(epoch)
         torch.manual_seed(config.seed + 1_000_003 * epoch)
-        rng = np.random.default_rng([config.seed, epoch, self.rank])
-        sums = torch.zeros(4)  # loss, L1, SSIM, pictures
+        generator = torch.Generator().manual_seed(config.seed + 1_000_003 * epoch)
+        sums = torch.zeros(4, device=self.device)  # loss, L1, SSIM, pictures
+        unread: list[Tensor] = []
         model.train()
-        for i, batch in enumerate(self.loader, start=1):
-            batch = Batch(*batch)
-            if config.crop_size is not None or config.fresh_holes:
+        for i, batch in enumerate(self._batches(generator), start=1):
+            lr = self.optimizer.param_groups[0]["lr"]
+            step = self.epoch * len(self.batches) + i
+            losses = train_step(
+                model,
+                batch,
+                self.optimizer,
+                grad_clip=config.grad_clip,
+                hole_term=config.hole_term,
+                ssim_weight=config.ssim_weight,
+                precision=config.precision,
+                scaler=self.scaler,
+            )
+            if self.average is not None:
+                self.average.update_parameters(self.model)
+            self.schedule.step()
+            sums += len(batch.mask) * torch.stack([*losses, torch.ones_like(losses.loss)])
+            unread.append(losses.loss)
+            last = i == len(self.batches)
+            if last or len(unread) == WATCH:
+                check_finite(unread, step, epoch)
+                unread.clear()
+            log = self._end_epoch(epoch, lr, sums) if last else None
+            yield Step(epoch, step, self.total_steps, lr, losses, log)
+
+    def _batches(self, generator: torch.Generator) -> Iterator[Batch]:
+        """Batches of an epoch as floats on the device: cropped, mirrored, covered."""
+        config = self.config
+        part = (self.rank, self.world)
+        source: Iterator[Batch]
+        if isinstance(self.data, PicturesInMemory):
+            pictures = self.data
+            source = (pictures.draw(indices, generator, part) for indices in self.batches)
+        elif isinstance(self.data, PairsInMemory):
+            pairs = self.data
+            source = (pairs.draw(indices) for indices in self.batches)
+        else:
+            loader = DataLoader(
+                self.data,
+                batch_sampler=self.batches,
+                num_workers=config.num_workers,
+                pin_memory=self.device.type != "cpu",
+            )
+            source = (Batch(*items) for items in loader)
+        fresh = config.fresh_holes or config.data_dir is not None
+        for batch in source:
+            if config.crop_size is not None or fresh:
                 batch = crop_and_cover(
                     batch,
                     config.crop_size,
-                    config.fresh_holes,
-                    rng,
+                    fresh,
+                    generator,
                     config.hole_kind,
                     config.longest_hole,
+                    turns=config.turns,
+                    part=part,
                 )
-            lr = self.optimizer.param_groups[0]["lr"]
-            step = self.epoch * len(self.loader) + i
-            try:
-                losses = train_step(
-                    model,
-                    batch.to(self.device),
-                    self.optimizer,
-                    grad_clip=config.grad_clip,
-                    **self.loss_options,
-                    bfloat16=config.bfloat16,
-                )
-            except FloatingPointError as error:
-                raise FloatingPointError(f"step {step} (epoch {epoch}): {error}") from None
-            self.schedule.step()
-            sums += len(batch.mask) * torch.stack([*losses, torch.ones_like(losses.loss)]).cpu()
-            log = self._end_epoch(epoch, lr, sums) if i == len(self.loader) else None
-            yield Step(epoch, step, self.total_steps, lr, losses, log)
+            yield batch.to(self.device)
 
     def _end_epoch(self, epoch: int, lr: float, sums: Tensor) -> dict[str, float]:
         """Averages over the epoch and validation; then everything to disk, the state first."""
@@ -376,13 +479,17 @@ class Trainer:
                 "try a lower lr or a grad_clip"
             )
         if self.world > 1:
-            sums = sums.to(self.device)
             dist.all_reduce(sums)
         loss, l1, similarity = (sums[:3] / sums[3]).tolist()
         log = dict(zip(COLUMNS, (epoch, lr, l1, similarity, loss), strict=True))
         if self.rank == 0 and self.val is not None:
             log |= validate(
-                self.model, self.val, self.config.batch_size, self.device, **self.loss_options
+                self.kept,
+                self.val,
+                self.config.batch_size,
+                self.device,
+                hole_term=self.config.hole_term,
+                ssim_weight=self.config.ssim_weight,
             )
         self.history.append(log)
         if self.rank == 0:
@@ -396,38 +503,85 @@ class Trainer:
         """Write the log, the samples and the weights. All can be written again from the state."""
         self.folder.write_log(self.history)
         if self.epoch == 1 or self.epoch % 5 == 0 or self.epoch == self.config.epochs:
-            self.folder.export(self.model, self.history, self._samples)
+            self.folder.export(self.kept, self.history, self._samples)
 
     def _samples(self) -> Tensor:
         """Occluded, completed and original of eight held-out pairs at most: (3, B, 3, H, W)."""
-        pairs: Dataset[Batch] = self.val or self.loader.dataset
-        batch = evenly(pairs, 8).to(self.device)
+        batch = evenly(self.val or self.data, 8).to(self.device)
         with torch.no_grad():
-            pred = self.model.eval()(batch.occluded, batch.mask)
+            pred = self.kept.eval()(batch.occluded, batch.mask)
         comp = compose(batch.occluded, pred, batch.mask)
         return torch.stack([batch.occluded, comp, batch.original])
 
     def state(self) -> dict[str, Any]:
         """Everything a continuation needs."""
-        return {
+        state = {
             "config": self.model.config,
-            "model": self.model.state_dict(),
+            "model": self.kept.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
+            "scaler": self.scaler.state_dict(),
             "random": torch.get_rng_state(),
             "train_config": self.config.plain(),
             "epoch": len(self.history),
             "history": self.history,
         }
+        if self.average is not None:
+            state["trained"] = self.model.state_dict()
+            state["averaged"] = self.average.n_averaged
+        return state
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from what `state` returned."""
-        self.model.load_state_dict(state["model"])
+        self.model.load_state_dict(state.get("trained", state["model"]))
+        if self.average is not None:
+            self.average.module.load_state_dict(state["model"])
+            self.average.n_averaged.copy_(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
+        self.scaler.load_state_dict(state["scaler"])
         torch.set_rng_state(state["random"])
         self.epoch = state["epoch"]
         self.history = state["history"]
+
+
+def list_pairs(
+    config: TrainConfig,
+) -> tuple[ImageCompletionDataset | None, ImageCompletionDataset | None]:
+    """The training pairs, unless pictures are trained on, and the validation pairs, if any."""
+    pairs = None
+    if config.data_dir is None:
+        pairs = ImageCompletionDataset(
+            config.occluded_dir, config.original_dir, mask_dir=config.mask_dir
+        )
+    val_pairs = None
+    if config.val_occluded_dir is not None and config.val_original_dir is not None:
+        val_pairs = ImageCompletionDataset(
+            config.val_occluded_dir, config.val_original_dir, mask_dir=config.val_mask_dir
+        )
+    return pairs, val_pairs
+
+
+def read_training_data(
+    config: TrainConfig, pairs: ImageCompletionDataset | None, device: torch.device
+) -> Dataset[Batch]:
+    """The pictures of `data_dir`, or the pairs: kept in memory or read from files."""
+    if pairs is None:
+        assert config.data_dir is not None
+        assert config.crop_size is not None  # TrainConfig has seen to it
+        return PicturesInMemory(config.data_dir, config.crop_size, device, count=config.epoch_size)
+    return PairsInMemory(pairs, device) if config.in_memory else pairs
+
+
+def check_finite(losses: list[Tensor], step: int, epoch: int) -> None:
+    """Raises FloatingPointError, naming the step, if one of the last losses, to `step`, is not."""
+    values = torch.stack(losses).tolist()
+    for before, value in zip(reversed(range(len(values))), values, strict=True):
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"step {step - before} (epoch {epoch}): the loss or its gradient became {value}; "
+                f"{KEPT}"
+            )
 
 
 def make_schedule(
@@ -516,7 +670,7 @@ def train(
 
 def run(trainer: Trainer) -> PixelRNN:
     """Train to the end behind a progress bar. Ctrl-C passes through; the state is on disk."""
-    done = trainer.epoch * len(trainer.loader)
+    done = trainer.epoch * len(trainer.batches)
     with tqdm(
         total=trainer.total_steps, initial=done, unit="step", disable=trainer.rank > 0
     ) as bar:
@@ -527,4 +681,4 @@ def run(trainer: Trainer) -> PixelRNN:
                 bar.set_postfix_str(
                     f"L1 {l1:.4f}, SSIM {similarity:.3f}, loss {loss:.4f}", refresh=False
                 )
-    return trainer.model.eval()
+    return trainer.kept.eval()

@@ -8,7 +8,7 @@ import torch
 
 from ..checks import check_number
 from ..data import Batch
-from ..holes import random_hole
+from ..holes import random_holes
 from ..model import PixelRNN
 from ..training import train_step
 from .completion import Picture, picture_and_hole
@@ -35,23 +35,23 @@ def fit(
     """
     check_number("seconds", seconds, above=0)
     picture, hole = picture_and_hole(image, mask)
+    rng = np.random.default_rng(seed)
+    generator = torch.Generator().manual_seed(seed)
     side, corners = _free_squares(hole)
     device = next(model.parameters()).device
     pixels = torch.from_numpy(picture).permute(2, 0, 1)  # (3, H, W)
     fitted = copy.deepcopy(model).train()
-    rng = np.random.default_rng(seed)
     optimizer = torch.optim.Adam(fitted.parameters(), lr=LR)
     start = time.monotonic()
     with torch.enable_grad():
         while (spent := (time.monotonic() - start) / seconds) < 1:
-            squares: list[torch.Tensor] = []
-            holes: list[torch.Tensor] = []
+            squares = []
             for y, x in corners[rng.integers(len(corners), size=BATCH_SIZE)]:
                 square = pixels[:, y : y + side, x : x + side]
                 squares.append(square.flip(-1) if rng.random() < 0.5 else square)
-                holes.append(torch.from_numpy(random_hole((side, side), rng))[None])
             original = torch.stack(squares).to(device).float() / 255
-            hidden = torch.stack(holes).to(device).float()
+            holes = random_holes(BATCH_SIZE, (side, side), generator)
+            hidden = holes.to(device).float()
             optimizer.param_groups[0]["lr"] = LR * (1 - spent)
             batch = Batch(original * (1 - hidden), original, hidden)
             train_step(fitted, batch, optimizer, grad_clip=1.0, hole_term="psnr")

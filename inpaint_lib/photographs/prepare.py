@@ -3,6 +3,7 @@
 import csv
 import math
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -26,7 +27,14 @@ from ..paths import (
     written_whole,
 )
 from ..pictures import cover, is_picture
-from .sources import BUCKETS, Source, brick_source, folder_sources, tutorial_sources
+from .sources import (
+    BUCKETS,
+    Source,
+    brick_source,
+    folder_sources,
+    large_sources,
+    tutorial_sources,
+)
 
 MIN_STD = 0.02  # crops with a smaller standard deviation (of [0, 1]) show nothing to complete
 VERSION = "2"  # stands in each manifest; raise it whenever `prepare` makes other pairs than before
@@ -324,3 +332,30 @@ def _download_flowers() -> Path:
             "photographs of your own: `python -m inpaint_lib prepare --photos DIR`"
         ) from error
     return root / "flowers-102" / "jpg"
+
+
+def prepare_large(out: Path | None = None, seed: int = 0) -> dict[str, int]:
+    """The large set in dataset/large, in a minute: what the shipped weights are trained on.
+
+    `train` holds whole photographs, for `TrainConfig.data_dir`; `val` and `test` hold pairs of
+    128 x 128, at least two of each photograph in each bucket. Returns how many each holds.
+    """
+    out = out or default_path("dataset", "large")
+    train = out / "train"
+    train.mkdir(parents=True, exist_ok=True)
+    sources = large_sources("train")
+    photos = default_path("dataset", "photos")
+    for source in sources:
+        for file in (photos / "large" / source.name, photos / source.name):
+            if file.is_file():
+                shutil.copyfile(file, train / source.name)
+                break
+        else:
+            source.read().save(train / f"{Path(source.name).stem}.png")
+    made = {str(train): len(sources)}
+    held_out: tuple[Split, ...] = ("val", "test")
+    for split in held_out:
+        photographs = large_sources(split)
+        pairs = held_out_pairs(photographs, 2 * len(photographs), seed)
+        made[str(out / split)] = write_pairs(pairs, out / split, seed)
+    return made

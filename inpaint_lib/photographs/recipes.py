@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .. import figures
 from ..checkpoints import save_model
 from ..paths import World, default_path, pair_folders, world_folder, written_whole
 from ..training import TrainConfig, Trainer, run
@@ -27,6 +26,19 @@ PRESET: dict[str, Any] = {
     "hole_term": "psnr",
 }
 """Options of `train`: each is a remedy for a weakness of the plain network."""
+
+LARGE: dict[str, Any] = PRESET | {
+    "batch_size": 128,
+    "lr": 1.5e-3,
+    "hidden_channels": 96,
+    "num_layers": 4,
+    "refine": 8,
+    "crop_size": 96,
+    "turns": True,
+    "ema": 0.999,
+    "epoch_size": 51_200,
+}
+"""The preset at full size, for `TrainConfig.data_dir` and an accelerator."""
 
 
 def preset(data: Path, save_dir: Path, **changes: Any) -> TrainConfig:
@@ -118,6 +130,8 @@ def report(trainer: Trainer) -> None:
     folder = trainer.config.save_dir
     test = read_held_out(world_folder("bricks") / "test")
     chosen = methods(trainer.model.eval(), read_held_out(world_folder("bricks") / "val"))
+
+    from .. import figures  # draws: a machine that only trains need not have matplotlib
 
     columns = [(bucket, pair) for bucket, pairs in by_bucket(test).items() for pair in pairs[:2]]
     rows = {

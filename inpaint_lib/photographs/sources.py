@@ -1,7 +1,9 @@
-"""Where photographs come from: the tutorial's own, the brick wall, a reader's folder; the split."""
+"""Where photographs come from: a small set, a large one, a brick wall, a reader's folder."""
 
+import csv
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -19,8 +21,9 @@ BUCKETS: dict[str, tuple[int, int] | None] = {
 }
 Split = Literal["train", "val", "test"]
 
-# The split by photograph, in one place. Nothing of val or test is ever trained on; what is
-# chosen (a radius, an option, an epoch) is chosen on val, and test is looked at for the record.
+# The split of the small set by photograph, in one place; that of the large set is a column of
+# dataset/photos/large/CREDITS.csv. Nothing of val or test of either is trained on in the other;
+# what is chosen (a radius, an option, an epoch) is chosen on val, and test is for the record.
 TEST = ("aizkorri.jpg", "astronaut", "chelsea", "china.jpg", "coffee")
 VAL = ("dogs.jpg", "drum_and_wine.jpg", "flower.jpg")
 TRAIN = (
@@ -67,9 +70,30 @@ def tutorial_source(name: str) -> Source:
 
 
 def tutorial_sources(split: Split) -> list[Source]:
-    """The tutorial's own photographs of a split."""
+    """The small set: the tutorial's own photographs of a split."""
     names = {"train": TRAIN + TEXTURES, "val": VAL, "test": TEST}[split]
     return [tutorial_source(name) for name in names]
+
+
+def large_credits() -> list[dict[str, str]]:
+    """The rows of dataset/photos/large/CREDITS.csv: file, split, title, author, licence, source.
+
+    Raises FileNotFoundError outside a checkout of the repository.
+    """
+    path = default_path("dataset", "photos", "large", "CREDITS.csv")
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def large_sources(split: Split) -> list[Source]:
+    """The large set: photographs of dataset/photos/large; to train on, the small set's as well.
+
+    All of val and test are CC0 or in the public domain, and may be shown anywhere.
+    """
+    folder = default_path("dataset", "photos", "large")
+    names = [row["file"] for row in large_credits() if row["split"] == split]
+    sources = [Source(name, partial(read_picture, folder / name)) for name in names]
+    return tutorial_sources("train") + sources if split == "train" else sources
 
 
 def brick_source(split: Split) -> Source:

@@ -129,7 +129,7 @@ class Run(threading.Thread):
 
     def _train(self) -> bool:
         trainer = Trainer(self.config)
-        per_epoch, self.total_steps = len(trainer.loader), trainer.total_steps
+        per_epoch, self.total_steps = len(trainer.batches), trainer.total_steps
         self.step, self.history = trainer.epoch * per_epoch, trainer.history
         self.seen = self.look(trainer)
         self.watch(self)

@@ -1,0 +1,311 @@
+"""Walk the whole path on an accelerator, within minutes, and write down what was seen.
+
+    python tests/gpu/run.py --out gpu_records --minutes 12
+    python tests/gpu/run.py --out gpu_records --quick      # the same on a CPU, with tiny sizes
+
+Four stages, each of which leaves a file and is passed over when it is there, so that an
+interrupted call can be repeated: `checks` (checks.txt), `speed` (speed.tsv, one change at a
+time), `original` (the original recipe to its last epoch: original.tsv, original.pth and its
+sample grids in original_samples.zip), `preset` (the large preset on the large set for the minutes
+that are left: preset.tsv, preset.pth). device.json names the machine. Needs torch, torchvision,
+numpy, Pillow, scipy, scikit-image, scikit-learn, filelock and tqdm.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
+
+import checks  # noqa: E402
+
+from inpaint_lib import ImageCompletionDataset, PixelRNN, train_step  # noqa: E402
+from inpaint_lib.data import Batch  # noqa: E402
+from inpaint_lib.model import choose_device  # noqa: E402
+from inpaint_lib.paths import default_path, pair_folders  # noqa: E402
+from inpaint_lib.photographs.prepare import ensure_prepared, prepare_large  # noqa: E402
+from inpaint_lib.photographs.recipes import LARGE, preset  # noqa: E402
+from inpaint_lib.training import TrainConfig, Trainer  # noqa: E402
+
+GRIDS = (1, 5, 10, 25, 50, 100, 150, 190, 200)
+QUICK_PLAIN: dict[str, Any] = {"hidden_channels": 4, "num_layers": 1, "epochs": 2}
+QUICK_LARGE: dict[str, Any] = {"hidden_channels": 8, "num_layers": 1, "batch_size": 8}
+
+
+class Walk:
+    """The folder of records, the time that is left, and what both are for."""
+
+    def __init__(self, out: Path, minutes: float, quick: bool, device: str):
+        self.out = out
+        self.ends = time.monotonic() + 60 * minutes
+        self.quick = quick
+        self.device = device
+        self.work = default_path("checkpoints", "runs", f"walk-{torch.device(device).type}")
+        out.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def seconds_left(self) -> float:
+        return self.ends - time.monotonic()
+
+    def say(self, text: str) -> None:
+        print(f"[{self.seconds_left:6.0f} s left] {text}", flush=True)
+
+
+def describe(walk: Walk) -> None:
+    """device.json: what the records were made on."""
+    device = torch.device(walk.device)
+    name = platform.processor() or platform.machine()
+    memory = 0.0
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+        memory = torch.cuda.get_device_properties(device).total_memory / 2**30
+    about = {
+        "device": name,
+        "memory in GiB": round(memory, 1),
+        "torch": torch.__version__,
+        "CUDA": torch.version.cuda,
+        "Python": platform.python_version(),
+        "processors": os.cpu_count(),
+        "date": date.today().isoformat(),
+    }
+    (walk.out / "device.json").write_text(json.dumps(about, indent=1) + "\n")
+    walk.say(f"{about}")
+
+
+def run_checks(walk: Walk) -> None:
+    """checks.txt: a line for each check, and what it said where it failed."""
+    lines = []
+    for check in checks.CHECKS[:-1] if walk.quick else checks.CHECKS:
+        began = time.monotonic()
+        try:
+            check(walk.device)
+            verdict = "ok"
+        except Exception as error:  # written down; the others still run
+            verdict = f"FAILED: {type(error).__name__}: {' '.join(str(error).split())[:500]}"
+        lines.append(f"{check.__name__}\t{time.monotonic() - began:.1f} s\t{verdict}")
+        walk.say(lines[-1])
+    (walk.out / "checks.txt").write_text("\n".join(lines) + "\n")
+
+
+def synchronize() -> None:
+    if torch.accelerator.is_available():
+        torch.accelerator.synchronize()
+
+
+def pictures_a_second(steps: Iterator[int], seconds: float) -> float:
+    """Pictures in a second; each item of `steps` says how many pictures its step took."""
+    for _ in range(8):  # kernels are loaded and chosen
+        next(steps)
+    synchronize()
+    began = time.monotonic()
+    pictures = 0
+    while time.monotonic() - began < seconds:
+        for _ in range(4):
+            pictures += next(steps)
+        synchronize()
+    return pictures / (time.monotonic() - began)
+
+
+def by_hand(walk: Walk) -> Iterator[int]:
+    """The plain loop: files read by the training process, losses read at each step."""
+    torch.manual_seed(0)
+    channels = 4 if walk.quick else 48
+    model = PixelRNN(hidden_channels=channels).to(walk.device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
+    folders = pair_folders(default_path("dataset", "train"))
+    pairs = ImageCompletionDataset(folders.occluded, folders.original)
+    while True:
+        for items in DataLoader(pairs, 4, shuffle=True):
+            batch = Batch(*items).to(walk.device)
+            _ = [value.item() for value in train_step(model, batch, optimizer)]
+            yield len(batch.mask)
+
+
+def by_trainer(config: TrainConfig, change: Callable[[Trainer], None]) -> Iterator[int]:
+    trainer = Trainer(config)
+    change(trainer)
+    for _ in trainer.steps():
+        yield config.batch_size
+
+
+def measure_speed(walk: Walk) -> None:
+    """speed.tsv: pictures a second and peak memory, one change at a time."""
+    plain: dict[str, Any] = {"device": walk.device, "overwrite": True, "epochs": 10_000}
+    plain |= QUICK_PLAIN | {"epochs": 10_000} if walk.quick else {}
+    data = default_path("dataset")
+
+    def no_change(trainer: Trainer) -> None:
+        pass
+
+    def channels_last(trainer: Trainer) -> None:
+        trainer.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def plain_run(name: str, **changes: Any) -> Iterator[int]:
+        hook = channels_last if changes.pop("last", False) else no_change
+        config = TrainConfig(save_dir=walk.work / "speed" / name, **plain | changes)
+        return by_trainer(config, hook)
+
+    def preset_run(name: str, **changes: Any) -> Iterator[int]:
+        hook = channels_last if changes.pop("last", False) else no_change
+        small = QUICK_LARGE if walk.quick else {}
+        config = preset(data, walk.work / "speed" / name, **plain | small | changes)
+        return by_trainer(config, hook)
+
+    memory: dict[str, Any] = {"in_memory": True}
+    low: dict[str, Any] = memory | {"precision": "bfloat16"}
+    rows: dict[str, Callable[[], Iterator[int]]] = {
+        "plain network, batch 4, by hand: files, every loss read": lambda: by_hand(walk),
+        "the loop of this library: losses stay on the device": lambda: plain_run("a"),
+        "pairs in the device's memory": lambda: plain_run("b", **memory),
+        "bfloat16": lambda: plain_run("c", **low),
+        "channels last": lambda: plain_run("d", **low, last=True),
+        "batch 32": lambda: plain_run("e", **low, batch_size=32, last=True),
+        "preset, batch 8, float32": lambda: preset_run("f"),
+        "preset, bfloat16": lambda: preset_run("g", **low),
+        "preset, batch 256": lambda: preset_run("h", **low, batch_size=8 if walk.quick else 256),
+        "preset, batch 256, channels last": lambda: preset_run(
+            "i", **low, batch_size=8 if walk.quick else 256, last=True
+        ),
+        "plain network, batch 4, bfloat16, compiled": lambda: plain_run("j", **low, compile=True),
+    }
+    if walk.quick:  # compiling takes minutes on a CPU
+        rows.popitem()
+    lines = ["what\tpictures a second\tpeak memory in GB"]
+    for name, make in rows.items():
+        try:
+            if torch.device(walk.device).type == "cuda":
+                torch.cuda.reset_peak_memory_stats()
+            speed = pictures_a_second(make(), 0.1 if walk.quick else 3.0)
+            peak = 0.0
+            if torch.device(walk.device).type == "cuda":
+                peak = torch.cuda.max_memory_allocated() / 1e9
+            lines.append(f"{name}\t{speed:.1f}\t{peak:.2f}")
+        except Exception as error:  # written down; the others are still measured
+            lines.append(f"{name}\tFAILED: {type(error).__name__}: {str(error)[:300]}\t")
+        walk.say(lines[-1])
+        (walk.out / "speed.tsv").write_text("\n".join(lines) + "\n")
+
+
+def follow(walk: Walk, trainer: Trainer, seconds: float) -> bool:
+    """Train, at most for some seconds; True when the run is at its end."""
+    ends = time.monotonic() + seconds
+    for step in trainer.steps():
+        if step.log:
+            walk.say(f"epoch {step.epoch} of {trainer.config.epochs}: {step.log}")
+            if time.monotonic() > ends:
+                return trainer.epoch == trainer.config.epochs
+    return True
+
+
+def train_original(walk: Walk) -> None:
+    """The original recipe: exactly the defaults but for the precision and where pairs are kept."""
+    folders = pair_folders(default_path("dataset", "val"))
+    options: dict[str, Any] = {
+        "save_dir": walk.work / "original",
+        "device": walk.device,
+        "in_memory": True,
+        "precision": "auto",
+        "val_occluded_dir": folders.occluded,
+        "val_original_dir": folders.original,
+        "val_mask_dir": folders.mask,
+        "resume": True,
+    }
+    config = TrainConfig(**options | (QUICK_PLAIN if walk.quick else {}))
+    began = time.monotonic()
+    trainer = Trainer(config)
+    done = follow(walk, trainer, walk.seconds_left - 20)
+    walk.say(f"original: epoch {trainer.epoch} after {time.monotonic() - began:.0f} s here")
+    shutil.copyfile(config.save_dir / "training_log.txt", walk.out / "original.tsv")
+    with zipfile.ZipFile(walk.out / "original_samples.zip", "w") as archive:
+        for epoch in GRIDS:
+            sheet = config.save_dir / "samples" / f"sample_epoch{epoch}.png"
+            if sheet.is_file():
+                archive.write(sheet, sheet.name)
+    if done:
+        weights = config.save_dir / f"model_epoch{config.epochs}.pth"
+        shutil.copyfile(weights, walk.out / "original.pth")
+
+
+def train_preset(walk: Walk) -> None:
+    """The large preset for the minutes that are left: as many epochs as fit are planned first."""
+    large = default_path("dataset", "large")
+    folders = pair_folders(large / "val")
+    options: dict[str, Any] = LARGE | {
+        "save_dir": walk.work / "preset",
+        "device": walk.device,
+        "precision": "auto",
+        "data_dir": large / "train",
+        "val_occluded_dir": folders.occluded,
+        "val_original_dir": folders.original,
+        "val_mask_dir": folders.mask,
+        "in_memory": True,
+    }
+    if walk.quick:
+        options |= QUICK_LARGE | {"epoch_size": 16}
+    state = options["save_dir"] / "state.pth"
+    if not state.is_file():  # how long does an epoch take?
+        here = options | {"save_dir": walk.work / "probe", "overwrite": True}
+        probe = Trainer(TrainConfig(**here))
+        steps = (probe.config.batch_size for _ in probe.steps())
+        speed = pictures_a_second(steps, 0.2 if walk.quick else 8.0)
+        steps.close()
+        epoch = len(probe.data) / speed + 1.5  # type: ignore[arg-type]
+        epochs = 2 if walk.quick else max(2, int((walk.seconds_left - 25) / epoch))
+        walk.say(f"{speed:.0f} pictures a second: {epochs} epochs of {epoch:.1f} s")
+        (walk.out / "preset.json").write_text(json.dumps({"epochs": epochs, "speed": speed}) + "\n")
+        del probe
+    options["epochs"] = json.loads((walk.out / "preset.json").read_text())["epochs"]
+    trainer = Trainer(TrainConfig(**options, resume=True))
+    done = follow(walk, trainer, walk.seconds_left - 10)
+    shutil.copyfile(options["save_dir"] / "training_log.txt", walk.out / "preset.tsv")
+    if done or trainer.epoch:
+        from inpaint_lib.checkpoints import save_model
+
+        save_model(trainer.kept, walk.out / "preset.pth")
+
+
+STAGES: dict[str, tuple[str, Callable[[Walk], None]]] = {
+    "checks": ("checks.txt", run_checks),
+    "speed": ("speed.tsv", measure_speed),
+    "original": ("original.pth", train_original),
+    "preset": ("preset.pth", train_preset),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--out", type=Path, default=Path("gpu_records"))
+    parser.add_argument("--minutes", type=float, default=12)
+    parser.add_argument("--stages", default=",".join(STAGES))
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, on the CPU")
+    options = parser.parse_args()
+    device = "cpu" if options.quick else str(choose_device())
+    walk = Walk(options.out, options.minutes, options.quick, device)
+    describe(walk)
+    ensure_prepared()
+    if "preset" in options.stages and not default_path("dataset", "large", "val").is_dir():
+        prepare_large()
+    for name in options.stages.split(","):
+        file, stage = STAGES[name]
+        if (walk.out / file).is_file():
+            walk.say(f"{name}: done before")
+        else:
+            walk.say(name)
+            stage(walk)
+
+
+if __name__ == "__main__":
+    main()
