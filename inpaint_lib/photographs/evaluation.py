@@ -20,7 +20,8 @@ from ..model import PixelRNN
 from ..paths import pair_folders, written_whole
 from ..pictures import cover, list_pictures, read_mask, read_picture, to_mask, to_tensor
 from .baselines import Method, biharmonic, mean_colour, navier_stokes, network, smooth, telea
-from .prepare import held_out_pairs, read_manifest
+from .pairs import held_out_pairs
+from .prepare import read_manifest
 from .sources import BUCKETS, Source
 
 Methods = dict[str, dict[str, Method]]  # by name and bucket
