@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # The outputs of the chapters are compared with what they print: on Linux, where they were made.
 NBVAL := $(if $(filter Linux,$(shell uname -s)),--nbval,--nbval-lax)
 
-.PHONY: demo test lint lab notebooks bench clean distclean
+.PHONY: demo test lint lab notebooks bench gpu clean distclean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m inpaint_lib demo
@@ -24,6 +24,10 @@ lint: $(VENV)/installed-dev
 # Time and peak memory of completing photographs of 128 to 4000 pixels.
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m pytest tests/benchmarks/bench_completion.py -s
+
+# Walk the whole path on an accelerator, in 12 minutes; QUICK=1: the same on the CPU, tiny.
+gpu: $(VENV)/installed
+	$(BIN)/python tests/gpu/run.py --out gpu_records $(if $(QUICK),--quick)
 
 # Execute all chapters and write their outputs back.
 notebooks: $(VENV)/installed-dev

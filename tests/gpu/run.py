@@ -256,6 +256,7 @@ def train_preset(walk: Walk) -> None:
     if walk.quick:
         options |= QUICK_LARGE | {"epoch_size": 16}
     state = options["save_dir"] / "state.pth"
+    plan = walk.work / "plan.json"
     if not state.is_file():  # how long does an epoch take?
         here = options | {"save_dir": walk.work / "probe", "overwrite": True}
         probe = Trainer(TrainConfig(**here))
@@ -265,9 +266,10 @@ def train_preset(walk: Walk) -> None:
         epoch = len(probe.data) / speed + 1.5  # type: ignore[arg-type]
         epochs = 2 if walk.quick else max(2, int((walk.seconds_left - 25) / epoch))
         walk.say(f"{speed:.0f} pictures a second: {epochs} epochs of {epoch:.1f} s")
-        (walk.out / "preset.json").write_text(json.dumps({"epochs": epochs, "speed": speed}) + "\n")
+        plan.parent.mkdir(parents=True, exist_ok=True)
+        plan.write_text(json.dumps({"epochs": epochs, "speed": speed}) + "\n")
         del probe
-    options["epochs"] = json.loads((walk.out / "preset.json").read_text())["epochs"]
+    options["epochs"] = json.loads(plan.read_text())["epochs"]
     trainer = Trainer(TrainConfig(**options, resume=True))
     done = follow(walk, trainer, walk.seconds_left - 10)
     shutil.copyfile(options["save_dir"] / "training_log.txt", walk.out / "preset.tsv")
@@ -295,6 +297,7 @@ def main() -> None:
     device = "cpu" if options.quick else str(choose_device())
     walk = Walk(options.out, options.minutes, options.quick, device)
     describe(walk)
+    torch.backends.cudnn.benchmark = device != "cpu"
     ensure_prepared()
     if "preset" in options.stages and not default_path("dataset", "large", "val").is_dir():
         prepare_large()
