@@ -11,6 +11,7 @@ from .layers import ConvLSTMCell, GatedPixelRNNLayer, ResidualBlock
 from .metrics import gaussian_window, psnr, ssim, ssim_map
 from .model import PixelRNN
 from .photographs.completion import complete
+from .photographs.fitting import fit
 from .photographs.prepare import prepare
 from .training import TrainConfig, Trainer, train, train_step
 
@@ -24,6 +25,7 @@ __all__ = [
     "Trainer",
     "complete",
     "compose",
+    "fit",
     "gaussian_window",
     "load_model",
     "prepare",

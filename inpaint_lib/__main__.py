@@ -10,9 +10,10 @@ import numpy as np
 import tyro
 
 from .checkpoints import load_model
+from .checks import check_number
 from .holes import boxes_mask
 from .paths import World, world_folder, written_whole
-from .photographs import completion, evaluation
+from .photographs import completion, evaluation, fitting
 from .photographs.prepare import ensure_prepared, prepare
 from .photographs.recipes import demo, rebuild
 from .pictures import read_mask, read_picture
@@ -63,6 +64,7 @@ def complete(
         raise ValueError("no hole was given: use --box X Y W H, or --mask FILE")
     if out is not None and len(photos) > 1 and out.suffix:
         raise ValueError(f"{out}: several photographs need a folder; give --out a folder's name")
+    check_number("fit", fit)
     model = load_model(checkpoint)
     targets = set[Path]()
     for photo in photos:
@@ -72,7 +74,8 @@ def complete(
             if target in targets:
                 raise FileExistsError(f"{target}: is the result of another of these photographs")
             hole = _hole(photo, (picture.height, picture.width), box, mask)
-            done = completion.complete(model, picture, hole, fit_seconds=fit)
+            adapted = fitting.fit(model, picture, hole, fit) if fit and hole.any() else model
+            done = completion.complete(adapted, picture, hole)
             with written_whole(target) as partial:
                 done.save(partial, format="PNG")
         except (OSError, ValueError) as error:
@@ -198,7 +201,7 @@ def main() -> int:
         "evaluate": evaluate,
         "complete": complete,
         "demo": demo,
-        "rebuild": rebuild,
+        "rebuild": tyro.conf.configure(tyro.conf.PositionalRequiredArgs)(rebuild),
     }
     try:
         made: Any = tyro.extras.subcommand_cli_from_dict(

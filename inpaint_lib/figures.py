@@ -1,8 +1,8 @@
-"""Pictures for people: colours, helpers for one axis, and functions that return a Figure."""
+"""The palette, helpers for one axis, and figures that several places draw."""
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib
 import numpy as np
@@ -17,29 +17,72 @@ from torch import Tensor
 if TYPE_CHECKING:
     from IPython.display import Image
 
-# Okabe & Ito (2008): told apart with any colour vision, and on light and dark ground.
-BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
+# The palette. Okabe & Ito (2008): told apart with any colour vision, and on light and dark ground.
+BLUE = "#0072B2"
+ORANGE = "#E69F00"
+GREEN = "#009E73"
 VERMILION = "#D55E00"
+PURPLE = "#CC79A7"
+SKY = "#56B4E9"
+BLACK = "#222222"
 INK = "#333333"  # of lines
+GREY = "#666666"  # of what others are compared with
+MUTED = "#767676"  # the lightest grey that is still read as text on white
+FRAME = "#bbbbbb"  # around pictures
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # beside colours, for who does not see them
 # Few steps: the eye does not miss the others, and the notebook's file is a third smaller.
 SIGNED = matplotlib.colormaps["PuOr"].resampled(33)
 SHARE = matplotlib.colormaps["gray"].resampled(33)
 
 
-def sample_grid(rows: Mapping[str, Sequence[np.ndarray]], titles: Sequence[str] = ()) -> Figure:
-    """Pictures (H, W, 3) uint8 in rows with a name each; columns with a title each."""
-    down, across = len(rows), max(len(row) for row in rows.values())
-    figure = Figure(figsize=(1.5 * across + 1.1, 1.5 * down + 0.35), layout="constrained")
-    axes = figure.subplots(down, across, squeeze=False)
+def bare(ax: Axes, title: str = "", *, size: float = 10, frame: str | None = None) -> None:
+    """No ticks; a title; a frame of that colour, or none."""
+    ax.set(xticks=[], yticks=[])
+    if frame is None:
+        ax.spines[:].set_visible(False)
+    else:
+        ax.spines[:].set_color(frame)
+    ax.set_title(title, fontsize=size)
+
+
+def tidy(ax: Axes, grid: Literal["both", "x", "y"] = "both") -> None:
+    """Lines at the left and at the bottom only; a faint grid."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(axis=grid, alpha=0.3)
+
+
+def picture_grid(
+    rows: Mapping[str, Sequence[np.ndarray]],
+    titles: Sequence[str] = (),
+    *,
+    side: float = 1.55,
+    room: tuple[float, float] = (0.5, 0.4),
+    frame: str | None = FRAME,
+    name_size: float = 10,
+) -> Figure:
+    """Pictures (H, W, 3) uint8 in rows: a name left of each row, a title above each column.
+
+    A column is as wide as its first picture asks for. side: inches of a row's height. room: for
+    names and for titles, in inches. frame: its colour; None for none.
+    """
+    first = next(iter(rows.values()))
+    widths = [picture.shape[1] / picture.shape[0] for picture in first]
+    size = (side * sum(widths) + room[0], side * len(rows) + room[1])
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(len(rows), len(widths), squeeze=False, width_ratios=widths)
     for line, (name, row) in zip(axes, rows.items(), strict=True):
         for ax, picture in zip(line, row, strict=True):
             ax.imshow(picture, interpolation="none")
-            ax.set(xticks=[], yticks=[])
-            ax.spines[:].set_visible(False)
-        line[0].set_ylabel(name, fontsize=11)
+            bare(ax, frame=frame)
+        line[0].set_ylabel(name, fontsize=name_size)
     for ax, title in zip(axes[0], titles, strict=False):
         ax.set_title(title, fontsize=10)
     return figure
+
+
+def sample_grid(rows: Mapping[str, Sequence[np.ndarray]], titles: Sequence[str] = ()) -> Figure:
+    """The `picture_grid` of what networks made: without frames, with room for long names."""
+    return picture_grid(rows, titles, side=1.5, room=(1.1, 0.35), frame=None, name_size=11)
 
 
 def grey(mask: np.ndarray) -> np.ndarray:
@@ -50,27 +93,14 @@ def grey(mask: np.ndarray) -> np.ndarray:
 def verdict(found: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """Two masks (H, W) bool as a picture: white found, orange missed, blue wrongly found."""
     picture = grey(found & hole)
-    picture[hole & ~found] = [int(VERMILION[i : i + 2], 16) for i in (1, 3, 5)]
-    picture[found & ~hole] = (86, 180, 233)
+    picture[hole & ~found] = _rgb(VERMILION)
+    picture[found & ~hole] = _rgb(SKY)
     return picture
 
 
-def pictures_in_rows(
-    rows: Mapping[str, Sequence[np.ndarray]], titles: Sequence[str] = (), side: float = 1.55
-) -> Figure:
-    """Pictures (H, W, 3) uint8 in rows; a name left of each row, a title above each column."""
-    down, across = len(rows), max(len(row) for row in rows.values())
-    figure = Figure(figsize=(side * across + 0.5, side * down + 0.4), layout="constrained")
-    axes = figure.subplots(down, across, squeeze=False)
-    for line, (name, row) in zip(axes, rows.items(), strict=True):
-        for ax, picture in zip(line, row, strict=True):
-            ax.imshow(picture, interpolation="none", cmap="gray")
-            ax.set(xticks=[], yticks=[])
-            ax.spines[:].set_color("#bbbbbb")
-        line[0].set_ylabel(name, fontsize=10)
-    for ax, title in zip(axes[0], titles, strict=False):
-        ax.set_title(title, fontsize=10)
-    return figure
+def _rgb(colour: str) -> tuple[int, ...]:
+    """`#RRGGBB` as three numbers from 0 to 255."""
+    return tuple(bytes.fromhex(colour[1:]))
 
 
 def show_picture(ax: Axes, picture: Tensor, title: str = "") -> None:
@@ -90,13 +120,6 @@ def show_map(
     )
     bare(ax, title)
     return image
-
-
-def bare(ax: Axes, title: str) -> None:
-    """No ticks and no frame; a title."""
-    ax.set(xticks=[], yticks=[])
-    ax.spines[:].set_visible(False)
-    ax.set_title(title, fontsize=10)
 
 
 def learning_curve(log: Sequence[Mapping[str, Any]]) -> Figure:

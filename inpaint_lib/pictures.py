@@ -19,7 +19,7 @@ def is_picture(name: str) -> bool:
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
 
 
-def list_pictures(folder: str | os.PathLike) -> list[str]:
+def list_pictures(folder: str | os.PathLike[str]) -> list[str]:
     """Names of the picture files in a folder, sorted; hidden files and others are passed over.
 
     Raises FileNotFoundError when the folder is missing, ValueError when it holds no picture.
@@ -49,7 +49,7 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def read_picture(path: str | os.PathLike, content: bytes | None = None) -> Image.Image:
+def read_picture(path: str | os.PathLike[str], content: bytes | None = None) -> Image.Image:
     """A picture file as upright 8-bit RGB.
 
     content: the file's bytes where they came without a file (an upload); `path` only names it.
@@ -71,15 +71,16 @@ def read_picture(path: str | os.PathLike, content: bytes | None = None) -> Image
         ) from error
 
 
-def read_mask(path: str | os.PathLike) -> np.ndarray:
+def read_mask(path: str | os.PathLike[str]) -> np.ndarray:
     """A mask file of any mode as (H, W) bool, upright: 128 and above is hole, alpha is ignored.
 
     Raises ValueError when its colour channels differ (by more than the noise of a JPEG), and
     what `read_picture` raises.
     """
     picture = read_picture(path)
-    r, g, b = picture.split()
-    if any(ImageChops.difference(g, other).getextrema()[1] > 16 for other in (r, b)):  # type: ignore[operator]
+    red, green, blue = picture.split()
+    differences = (ImageChops.difference(green, other) for other in (red, blue))
+    if any(np.asarray(difference).max() > 16 for difference in differences):
         raise ValueError(
             f"{path}: its three channels differ, so it is a picture and not a mask; "
             "paint the hole white on black"
@@ -94,11 +95,21 @@ def as_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
     return np.asarray(Image.open(file))
 
 
+def cover(picture: np.ndarray, hole: np.ndarray, value: int = 0) -> np.ndarray:
+    """A picture (H, W, 3) uint8 with `value` in the hole (H, W) bool: by default in black."""
+    return np.where(hole[..., None], value, picture).astype(np.uint8)
+
+
 def to_tensor(picture: Image.Image | np.ndarray) -> Tensor:
     """(H, W, 3) in [0, 255] -> (1, 3, H, W) in [0, 1]."""
     return torch.from_numpy(np.array(picture, dtype=np.float32)).permute(2, 0, 1)[None] / 255
 
 
+def to_mask(hole: np.ndarray) -> Tensor:
+    """(H, W) bool -> (1, 1, H, W) float, 1 in the hole."""
+    return torch.from_numpy(hole)[None, None].float()
+
+
 def to_pixels(image: Tensor) -> np.ndarray:
-    """(1, 3, H, W) -> (H, W, 3) uint8; 0 to 1 become 0 to 255, and what is beyond is cut off."""
+    """(1, 3, H, W) in [0, 1] -> (H, W, 3) uint8 in [0, 255]; what is beyond is cut off."""
     return (image[0].permute(1, 2, 0) * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()

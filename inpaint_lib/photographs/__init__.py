@@ -5,7 +5,8 @@ The names below are what pairs are made with. The rest is imported by its module
 `inpaint_lib.prepare`.
 """
 
-from .prepare import bucket_hole, ensure_prepared, random_crops, read_manifest, resized
+from .pairs import bucket_hole, random_crops, resized
+from .prepare import ensure_prepared, read_manifest
 from .sources import BUCKETS, TEST, TEXTURES, TRAIN, VAL, brick_source, tutorial_source
 
 __all__ = [

@@ -1,5 +1,9 @@
-"""Completing a photograph of any size: the cost follows the hole, not the photograph."""
+"""Completing a photograph of any size: the cost follows the hole, not the photograph.
 
+Taught in notebooks/05_results.ipynb.
+"""
+
+import math
 import os
 from collections.abc import Iterator
 
@@ -11,18 +15,18 @@ from scipy import ndimage
 from torch import Tensor
 
 from ..filling import compose, push_pull
+from ..holes import bounding_box
 from ..model import PixelRNN
-from ..pictures import read_picture, to_pixels, to_tensor, upright_rgb
-from .fitting import fit
+from ..pictures import read_picture, to_mask, to_pixels, to_tensor, upright_rgb
 
-Picture = Image.Image | np.ndarray | str | os.PathLike
+Picture = Image.Image | np.ndarray | str | os.PathLike[str]
 Window = tuple[slice, slice]  # rows, columns of a photograph
 
 # In pixels. Chosen on dataset/val and dataset/bricks/val; never choose them on test.
 MARGIN = 32  # what the network sees around a hole
-DEEPEST = 32  # a hole with pixels further than this from all known ones is done at a reduced size
-LARGEST = 512  # a window with a longer side is done in pieces
-RELAXATIONS = 10  # of what is added to a hole that was done at a reduced size
+MAX_DEPTH = 32  # a hole with pixels further than this from all known ones is reduced first
+MAX_SIDE = 512  # a window with a longer side is completed in pieces
+RELAXATIONS = 10  # smoothing steps for what is added to a reduced hole, see `complete_window`
 
 
 def as_picture(image: Picture) -> Image.Image:
@@ -41,9 +45,7 @@ def as_picture(image: Picture) -> Image.Image:
     return upright_rgb(image)
 
 
-def complete(
-    model: PixelRNN, image: Picture, mask: np.ndarray, *, fit_seconds: float = 0.0
-) -> Image.Image:
+def complete(model: PixelRNN, image: Picture, mask: np.ndarray) -> Image.Image:
     """Fill the hole of a photograph; all other pixels come out as they went in.
 
     image: PIL image, (H, W, 3) uint8 array, or path; read as upright 8-bit RGB. mask: (H, W),
@@ -54,8 +56,30 @@ def complete(
     the photograph's edge. Holes whose windows meet share one. A crop that contains a window
     is therefore completed there exactly as the whole photograph is.
 
-    fit_seconds: train a copy of the network on the known part of the photograph first, see
-    `fit`; worth it where structure repeats itself.
+    Where structure repeats itself, a copy of the network that was trained on the known part of
+    the photograph does better: `complete(fit(model, image, mask, seconds=60), image, mask)`.
+
+    Raises ValueError when the mask is not two-dimensional, not of the image's size, or leaves
+    no pixel known.
+    """
+    picture, hole = picture_and_hole(image, mask)
+    device = next(model.parameters()).device
+    was_training = model.training
+    result = picture.copy()
+    try:
+        model.eval()
+        with torch.inference_mode():
+            for window, part in windows(hole):
+                m = to_mask(hole[window]).to(device)
+                occluded = to_tensor(picture[window]).to(device) * (1 - m)
+                result[window][part] = to_pixels(complete_window(model, occluded, m))[part]
+    finally:
+        model.train(was_training)
+    return Image.fromarray(result)
+
+
+def picture_and_hole(image: Picture, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A photograph as (H, W, 3) uint8 and its hole as (H, W) bool.
 
     Raises ValueError when the mask is not two-dimensional, not of the image's size, or leaves
     no pixel known.
@@ -69,21 +93,7 @@ def complete(
         )
     if hole.all():
         raise ValueError("the hole covers the whole picture: nothing is known to complete it from")
-    if fit_seconds > 0 and hole.any():
-        model = fit(model, picture, hole, fit_seconds)
-    device = next(model.parameters()).device
-    was_training = model.training
-    result = picture.copy()
-    try:
-        model.eval()
-        with torch.inference_mode():
-            for window, part in windows(hole):
-                m = torch.from_numpy(hole[window])[None, None].float().to(device)
-                occluded = to_tensor(picture[window]).to(device) * (1 - m)
-                result[window][part] = to_pixels(fill(model, occluded, m))[part]
-    finally:
-        model.train(was_training)
-    return Image.fromarray(result)
+    return picture, hole
 
 
 def windows(hole: np.ndarray, margin: int = MARGIN) -> Iterator[tuple[Window, np.ndarray]]:
@@ -94,54 +104,51 @@ def windows(hole: np.ndarray, margin: int = MARGIN) -> Iterator[tuple[Window, np
     """
     if not hole.any():
         return
-    around = _bounds(hole, margin)  # no work on the rest of the photograph
+    around = _widened(bounding_box(hole), margin, hole.shape)  # no work on the rest
     near = ndimage.maximum_filter(hole[around].astype(np.uint8), size=2 * margin + 1)
-    labels, groups = ndimage.label(near)
-    labels[~hole[around]] = 0
-    for group, box in enumerate(ndimage.find_objects(labels, groups), start=1):
-        tight = tuple(
-            slice(s.start + a.start, s.stop + a.start) for s, a in zip(box, around, strict=True)
-        )
-        window = _widened(tight, margin, hole.shape)
-        part = np.zeros(hole.shape, dtype=bool)[window]
-        inside = tuple(
-            slice(t.start - w.start, t.stop - w.start) for t, w in zip(tight, window, strict=True)
-        )
-        part[inside] = labels[box] == group
-        yield window, part
+    groups, count = ndimage.label(near)
+    groups[~hole[around]] = 0
+    for group, box in enumerate(ndimage.find_objects(groups, count), start=1):
+        window = _widened(box, margin, groups.shape)
+        yield _shifted(window, around[0].start, around[1].start), groups[window] == group
 
 
-def _bounds(hole: np.ndarray, margin: int) -> Window:
-    rows, columns = (np.flatnonzero(hole.any(axis=axis)) for axis in (1, 0))
-    tight = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    return _widened(tight, margin, hole.shape)
-
-
-def _widened(window: tuple[slice, ...], margin: int, shape: tuple[int, ...]) -> Window:
+def _widened(window: Window, margin: int, shape: tuple[int, ...]) -> Window:
+    """The window and `margin` pixels on each side, cut off at the edge of `shape`."""
     rows, columns = (
-        slice(int(max(0, s.start - margin)), int(min(size, s.stop + margin)))
-        for s, size in zip(window, shape, strict=True)
+        slice(max(0, span.start - margin), min(size, span.stop + margin))
+        for span, size in zip(window, shape, strict=True)
     )
     return rows, columns
 
 
-def fill(model: PixelRNN, occluded: Tensor, mask: Tensor) -> Tensor:
-    """Complete one window: occluded (1, 3, H, W) in [0, 1], mask (1, 1, H, W), 1 in the hole.
+def _shifted(window: Window, down: int, right: int) -> Window:
+    """The window moved by so many pixels."""
+    rows, columns = window
+    return (
+        slice(rows.start + down, rows.stop + down),
+        slice(columns.start + right, columns.stop + right),
+    )
 
-    A network that learned holes of some size knows nothing of the middle of a larger one. So
-    a deeper hole is completed on a picture reduced by a whole factor and brought back up; what
-    is then missing at the hole's edge is spread into the hole by push-pull, which leaves no
-    step there (the membrane of Perez et al. 2003, "Poisson Image Editing").
+
+def complete_window(model: PixelRNN, occluded: Tensor, mask: Tensor) -> Tensor:
+    """Run the network on one window: occluded (1, 3, H, W) in [0, 1], mask (1, 1, H, W).
+
+    Returns (1, 3, H, W) in [0, 1], known pixels as they were. A network that learned holes of
+    some size knows nothing of the middle of a larger one. So a hole deeper than MAX_DEPTH is
+    completed on a picture reduced by a whole factor and brought back up; what is then missing at
+    the hole's edge is spread into the hole by push-pull, which leaves no step there (the membrane
+    of Perez et al. 2003, "Poisson Image Editing").
     """
     depth = ndimage.distance_transform_cdt(mask[0, 0].cpu().numpy(), "chessboard").max()
-    factor = -(-int(depth) // DEEPEST)
+    factor = math.ceil(depth / MAX_DEPTH)
     if factor == 1:
-        return _in_pieces(model, occluded, mask)
+        return _complete_in_pieces(model, occluded, mask)
     height, width = mask.shape[-2:]
     beyond = (0, -width % factor, 0, -height % factor)
     known = F.avg_pool2d(F.pad(1 - mask, beyond), factor)
     small = F.avg_pool2d(F.pad(occluded, beyond), factor) / known.clamp(min=factor**-2)
-    small = _in_pieces(model, small, (known == 0).to(mask.dtype))
+    small = _complete_in_pieces(model, small, (known == 0).to(mask.dtype))
     large = F.interpolate(small, scale_factor=float(factor), mode="bicubic")[..., :height, :width]
     missing = occluded - large
     membrane = push_pull(missing, mask)
@@ -151,11 +158,16 @@ def fill(model: PixelRNN, occluded: Tensor, mask: Tensor) -> Tensor:
     return compose(occluded, (large + membrane).clamp(0, 1), mask)
 
 
-def _in_pieces(model: PixelRNN, occluded: Tensor, mask: Tensor) -> Tensor:
-    """Complete a window piece by piece where it is large; a piece sees the ones before it."""
+def _complete_in_pieces(model: PixelRNN, occluded: Tensor, mask: Tensor) -> Tensor:
+    """Run the network on a window, piece by piece if it is larger than MAX_SIDE.
+
+    (1, 3, H, W), (1, 1, H, W) -> (1, 3, H, W). A piece sees MARGIN pixels around itself, and in
+    them what the pieces before it were completed to.
+    """
     height, width = mask.shape[-2:]
-    step = LARGEST if max(height, width) <= LARGEST else LARGEST - 2 * MARGIN
-    occluded, mask = occluded.clone(), mask.clone()
+    step = MAX_SIDE if max(height, width) <= MAX_SIDE else MAX_SIDE - 2 * MARGIN
+    occluded = occluded.clone()
+    mask = mask.clone()
     for top in range(0, height, step):
         for left in range(0, width, step):
             piece = slice(top, min(top + step, height)), slice(left, min(left + step, width))
@@ -163,11 +175,7 @@ def _in_pieces(model: PixelRNN, occluded: Tensor, mask: Tensor) -> Tensor:
                 continue
             seen = _widened(piece, MARGIN, (height, width))
             pred = model(occluded[..., *seen], mask[..., *seen])
-            inner = pred[
-                ...,
-                piece[0].start - seen[0].start : piece[0].stop - seen[0].start,
-                piece[1].start - seen[1].start : piece[1].stop - seen[1].start,
-            ]
+            inner = pred[..., *_shifted(piece, -seen[0].start, -seen[1].start)]
             occluded[..., *piece] = compose(occluded[..., *piece], inner, mask[..., *piece])
             mask[..., *piece] = 0
     return occluded

@@ -1,4 +1,7 @@
-"""Measuring on held-out pictures, beside what a user would pick instead of a network."""
+"""Measuring on held-out pictures, beside what a user would pick instead of a network.
+
+Taught in notebooks/05_results.ipynb.
+"""
 
 import csv
 import os
@@ -8,27 +11,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from scipy import stats
 
 from ..filling import push_pull, thin_plate
 from ..metrics import psnr, ssim_map
 from ..model import PixelRNN
-from ..paths import written_whole
-from ..pictures import list_pictures, read_mask, read_picture, to_tensor
+from ..paths import pair_folders, written_whole
+from ..pictures import cover, list_pictures, read_mask, read_picture, to_mask, to_tensor
 from .baselines import Method, biharmonic, mean_colour, navier_stokes, network, smooth, telea
-from .prepare import held_out_pairs, read_manifest
+from .pairs import held_out_pairs
+from .prepare import read_manifest
 from .sources import BUCKETS, Source
 
 Methods = dict[str, dict[str, Method]]  # by name and bucket
 START = "our start"  # what the shipped networks start from: the thin-plate fill alone
-RADII = (
-    1,
-    3,
-    5,
-    9,
-)  # the radius of OpenCV's methods, in pixels; which is best depends on the picture
+# The radius of OpenCV's methods, in pixels; which is best depends on the picture.
+RADII = (1, 3, 5, 9)
 
 
 class HeldOut(NamedTuple):
@@ -43,10 +42,10 @@ class HeldOut(NamedTuple):
     @property
     def occluded(self) -> np.ndarray:
         """The picture with a black hole: all that a method gets to see."""
-        return np.where(self.hole[..., None], 0, self.original).astype(np.uint8)
+        return cover(self.original, self.hole)
 
 
-def read_held_out(folder: str | os.PathLike) -> list[HeldOut]:
+def read_held_out(folder: str | os.PathLike[str]) -> list[HeldOut]:
     """The pairs of a folder that `prepare` made: dataset/val, dataset/bricks/test, ..."""
     folder = Path(folder)
     rows = read_manifest(folder / "manifest.csv")
@@ -54,19 +53,20 @@ def read_held_out(folder: str | os.PathLike) -> list[HeldOut]:
         raise FileNotFoundError(
             f"{folder / 'manifest.csv'}: no prepared pairs; run `python -m inpaint_lib prepare`"
         )
+    pictures = pair_folders(folder)
     return [
         HeldOut(
             row["name"],
             row["photograph"],
             row["bucket"],
-            np.asarray(read_picture(folder / "original_images" / row["name"])),
-            read_mask(folder / "masks" / row["name"]),
+            np.asarray(read_picture(pictures.original / row["name"])),
+            read_mask(pictures.mask / row["name"]),
         )
         for row in rows
     ]
 
 
-def held_out_from(folder: str | os.PathLike, seed: int = 0) -> list[HeldOut]:
+def held_out_from(folder: str | os.PathLike[str], seed: int = 0) -> list[HeldOut]:
     """Crops of any folder of photographs, one at least of each for each bucket, seeded holes."""
     folder = Path(folder)
     sources = [Source(n, partial(read_picture, folder / n)) for n in list_pictures(folder)]
@@ -103,8 +103,9 @@ def score(filled: np.ndarray, pair: HeldOut) -> Score:
 
     SSIM is that of Wang et al. (2004): Gaussian windows of 11 x 11, no eps.
     """
-    comp, original = to_tensor(filled), to_tensor(pair.original)
-    mask = torch.from_numpy(pair.hole)[None, None].float()
+    comp = to_tensor(filled)
+    original = to_tensor(pair.original)
+    mask = to_mask(pair.hole)
     similarity = ssim_map(comp, original, window_size=11, eps=0).mean(dim=1, keepdim=True)
     touching = F.max_pool2d(mask, 11, stride=1, padding=5) > 0
     return Score(
@@ -149,6 +150,7 @@ def evaluate(chosen: Methods, pairs: list[HeldOut]) -> Scores:
 
 
 def by_bucket(pairs: list[HeldOut]) -> dict[str, list[HeldOut]]:
+    """The pairs of each of BUCKETS, in order; none in a bucket is an empty list."""
     return {bucket: [p for p in pairs if p.bucket == bucket] for bucket in BUCKETS}
 
 
@@ -217,7 +219,7 @@ def difference(scores: Scores, pairs: list[HeldOut], bucket: str) -> Difference:
 def examples(
     chosen: Methods, scores: Scores, pairs: list[HeldOut]
 ) -> tuple[dict[str, list[np.ndarray]], list[str]]:
-    """Rows of pictures, and a title for each column: no choice of ours, but a rule.
+    """Pictures chosen by a rule, not by hand: rows of them, and a title for each column.
 
     Of each bucket the picture where ours loses most against the bucket's best other method (or
     gains least), the one in the middle, and the one where it gains most.
@@ -226,16 +228,16 @@ def examples(
     titles = []
     for bucket, group in by_bucket(pairs).items():
         other = difference(scores, pairs, bucket).other
-        ours, others = scores["ours"][bucket], scores[other][bucket]
-        gains = [a.hole_psnr - b.hole_psnr for a, b in zip(ours, others, strict=True)]
+        both = zip(scores["ours"][bucket], scores[other][bucket], strict=True)
+        gains = [ours.hole_psnr - theirs.hole_psnr for ours, theirs in both]
         order = np.argsort(gains)
         for i in order[[0, len(order) // 2, -1]] if len(order) else ():
-            occluded, hole = group[i].occluded, group[i].hole
+            pair = group[i]
             column = {
-                "occluded": occluded,
-                "best other": chosen[other][bucket](occluded, hole),
-                "ours": chosen["ours"][bucket](occluded, hole),
-                "original": group[i].original,
+                "occluded": pair.occluded,
+                "best other": chosen[other][bucket](pair.occluded, pair.hole),
+                "ours": chosen["ours"][bucket](pair.occluded, pair.hole),
+                "original": pair.original,
             }
             for name, picture in column.items():
                 rows.setdefault(name, []).append(picture)
@@ -244,47 +246,57 @@ def examples(
 
 
 def table(scores: Scores, pairs: list[HeldOut], metrics: Sequence[str] = tuple(METRICS)) -> str:
-    """For people: a block for each metric, a line a method; * marks the best of a column."""
-    width = max(map(len, scores)) + 2
-    blocks = []
-    for metric in metrics:
-        best_of = min if metric == "hole_l1" else max
-        digits = 2 if "psnr" in metric else 4
-        lines = [METRICS[metric], " " * width + "".join(f"{b:>12}" for b in BUCKETS)]
-        values = {n: {b: mean(by[b], metric) for b in BUCKETS} for n, by in scores.items()}
-        best = {
-            b: best_of((v[b] for v in values.values() if v[b] == v[b]), default=None)
-            for b in BUCKETS
-        }
-        for name, row in values.items():
-            cells = (f"{v:.{digits}f}" + ("*" if v == best[b] else " ") for b, v in row.items())
-            lines.append(name.ljust(width) + "".join(f"{cell:>12}" for cell in cells))
-        blocks.append("\n".join(lines))
+    """The scores as text: a block for each metric, a line a method; * is the best of a column."""
+    width = max(map(len, scores)) + 2  # of the column of names
+    blocks = [_block(scores, metric, width) for metric in metrics]
+    return "\n\n".join([*blocks, _notes(scores, pairs, width)])
+
+
+def _block(scores: Scores, metric: str, width: int) -> str:
+    """The means of one metric."""
+    best_of = min if metric == "hole_l1" else max
+    digits = 2 if "psnr" in metric else 4
+    means = {name: {b: mean(by[b], metric) for b in BUCKETS} for name, by in scores.items()}
+    lines = [METRICS[metric], " " * width + "".join(f"{bucket:>12}" for bucket in BUCKETS)]
+    best: dict[str, float | None] = {}
+    for bucket in BUCKETS:
+        known = [row[bucket] for row in means.values() if not np.isnan(row[bucket])]
+        best[bucket] = best_of(known, default=None)
+    for name, row in means.items():
+        cells = (f"{v:.{digits}f}" + ("*" if v == best[b] else " ") for b, v in row.items())
+        lines.append(name.ljust(width) + "".join(f"{cell:>12}" for cell in cells))
+    return "\n".join(lines)
+
+
+def _notes(scores: Scores, pairs: list[HeldOut], width: int) -> str:
+    """How many pictures there are, the seams of ours, and how far it is from the best other."""
     group = by_bucket(pairs)
-    lines = ["pictures".ljust(width) + "".join(f"{len(group[b]):>11} " for b in BUCKETS)]
-    photos = {b: len({p.photograph for p in group[b]}) for b in BUCKETS}
-    lines.append("photographs".ljust(width) + "".join(f"{photos[b]:>11} " for b in BUCKETS))
+    lines = ["pictures".ljust(width) + "".join(f"{len(some):>11} " for some in group.values())]
+    photographs = [len({pair.photograph for pair in some}) for some in group.values()]
+    lines.append("photographs".ljust(width) + "".join(f"{count:>11} " for count in photographs))
     for name, by in scores.items():
-        same = {b: sum(np.isinf(s.hole_psnr) for s in by[b]) for b in BUCKETS}
+        same = {bucket: _identical(by[bucket]) for bucket in BUCKETS}
         if any(same.values()):
-            counts = ", ".join(f"{n} {b}" for b, n in same.items() if n)
+            counts = ", ".join(f"{count} {bucket}" for bucket, count in same.items() if count)
             lines.append(f"identical, left out of the means of {name}'s PSNR: {counts}")
-    for bucket in BUCKETS:
-        if group[bucket]:
-            ratio = seam(scores["ours"][bucket])
-            lines.append(
-                f"ours, jump across the {bucket} hole's edge: {ratio:.2f} of the original's"
-            )
-    for bucket in BUCKETS:
-        if group[bucket]:
-            d = difference(scores, pairs, bucket)
-            interval = "" if d.low is None else f", 95 % interval {d.low:+.2f} to {d.high:+.2f}"
-            lines.append(f"ours minus {d.other} in the {bucket} hole: {d.mean:+.2f} dB{interval}")
-    return "\n\n".join([*blocks, "\n".join(lines)])
+    there = [bucket for bucket, some in group.items() if some]
+    for bucket in there:
+        ratio = seam(scores["ours"][bucket])
+        lines.append(f"ours, jump across the {bucket} hole's edge: {ratio:.2f} of the original's")
+    for bucket in there:
+        d = difference(scores, pairs, bucket)
+        interval = "" if d.low is None else f", 95 % interval {d.low:+.2f} to {d.high:+.2f}"
+        lines.append(f"ours minus {d.other} in the {bucket} hole: {d.mean:+.2f} dB{interval}")
+    return "\n".join(lines)
+
+
+def _identical(scores: list[Score]) -> int:
+    """How many pictures came out as the original: their PSNR is infinite."""
+    return sum(np.isinf(s.hole_psnr) for s in scores)
 
 
 def write_csv(scores: Scores, pairs: list[HeldOut], path: Path) -> None:
-    """For programs: a row for each method and bucket; the difference stands in the row of ours."""
+    """The scores as CSV: a row for each method and bucket; the difference is in the row of ours."""
     columns = ["method", "bucket", "pictures", "identical", *METRICS, "edge_jump_ratio"]
     columns += ["best_other", "difference_db", "difference_low_db", "difference_high_db"]
     with written_whole(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
@@ -292,8 +304,8 @@ def write_csv(scores: Scores, pairs: list[HeldOut], path: Path) -> None:
         writer.writerow(columns)
         for name, by in scores.items():
             for bucket, some in by.items():
-                same = sum(np.isinf(s.hole_psnr) for s in some)
-                row = [name, bucket, len(some), same, *(f"{mean(some, m):.5f}" for m in METRICS)]
+                row = [name, bucket, len(some), _identical(some)]
+                row += [f"{mean(some, metric):.5f}" for metric in METRICS]
                 row.append(f"{seam(some):.4f}" if some else "")
                 if name == "ours" and some:
                     best, *numbers = difference(scores, pairs, bucket)

@@ -1,4 +1,4 @@
-"""Adapting a network to one photograph: what is known of it is a world of its own."""
+"""Training a copy of a network on the known part of one photograph."""
 
 import copy
 import time
@@ -6,29 +6,35 @@ import time
 import numpy as np
 import torch
 
+from ..checks import check_number
+from ..data import Batch
 from ..holes import random_holes
 from ..model import PixelRNN
 from ..training import train_step
+from .completion import Picture, picture_and_hole
 
 SIDES = (64, 32)  # of the squares to learn from, in pixels; the first that fits
-BATCH = 8
+BATCH_SIZE = 8
 LR = 3e-4
 
 
 def fit(
-    model: PixelRNN, picture: np.ndarray, hole: np.ndarray, seconds: float, seed: int = 0
+    model: PixelRNN, image: Picture, mask: np.ndarray, seconds: float, seed: int = 0
 ) -> PixelRNN:
     """A copy of the network, trained for some seconds on the known part of a photograph.
 
-    Squares without a hidden pixel get fresh holes, as in training. It pays where structure
-    repeats itself, a wall or a fence, and little or nothing elsewhere. Shocher et al. (2018,
-    "Zero-Shot Super-Resolution Using Deep Internal Learning") train on one picture alone;
-    Ulyanov et al. (2018, "Deep Image Prior") on its known pixels; here trained weights are
-    where it starts. picture (H, W, 3) uint8, hole (H, W) bool. The result is in eval mode; it
-    depends on the machine's speed.
+    image, mask: as `complete` takes them; what lies under the hole is not learned from. Squares
+    without a hidden pixel get fresh holes, as in training. It pays where structure repeats
+    itself, a wall or a fence, and little or nothing elsewhere. Shocher et al. (2018, "Zero-Shot
+    Super-Resolution Using Deep Internal Learning") train on one picture alone; Ulyanov et al.
+    (2018, "Deep Image Prior") on its known pixels; here trained weights are where it starts. The
+    result is in eval mode; it depends on the machine's speed.
 
-    Raises ValueError when no square of 32 x 32 is free of hidden pixels.
+    Raises ValueError when no square of 32 x 32 is free of hidden pixels, when `seconds` is not
+    above 0, and for what `complete` refuses.
     """
+    check_number("seconds", seconds, above=0)
+    picture, hole = picture_and_hole(image, mask)
     rng = np.random.default_rng(seed)
     generator = torch.Generator().manual_seed(seed)
     side, corners = _free_squares(hole)
@@ -40,13 +46,14 @@ def fit(
     with torch.enable_grad():
         while (spent := (time.monotonic() - start) / seconds) < 1:
             squares = []
-            for y, x in corners[rng.integers(len(corners), size=BATCH)]:
+            for y, x in corners[rng.integers(len(corners), size=BATCH_SIZE)]:
                 square = pixels[:, y : y + side, x : x + side]
                 squares.append(square.flip(-1) if rng.random() < 0.5 else square)
             original = torch.stack(squares).to(device).float() / 255
-            mask = random_holes(BATCH, (side, side), generator).to(device).float()
+            holes = random_holes(BATCH_SIZE, (side, side), generator)
+            hidden = holes.to(device).float()
             optimizer.param_groups[0]["lr"] = LR * (1 - spent)
-            batch = (original * (1 - mask), original, mask)
+            batch = Batch(original * (1 - hidden), original, hidden)
             train_step(fitted, batch, optimizer, grad_clip=1.0, hole_term="psnr")
     return fitted.eval()
 

@@ -1,159 +1,31 @@
-"""From photographs to pairs on disk: crops, holes, manifest."""
+"""Pairs on disk: the folders of the small worlds, of the large set, of a reader's photographs."""
 
 import csv
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
-from zlib import crc32
+from typing import Any, get_args
 
 import filelock
 import numpy as np
 from PIL import Image
 
 from ..data import PREFIX
-from ..holes import Box, boxes_mask, random_box, strokes_mask
-from ..paths import default_path, written_whole
-from ..pictures import is_picture
-from .sources import (
-    BUCKETS,
-    Source,
+from ..paths import (
+    PairFolders,
     Split,
-    brick_source,
-    folder_sources,
-    large_sources,
-    tutorial_sources,
+    World,
+    default_path,
+    pair_folders,
+    world_folder,
+    written_whole,
 )
+from ..pictures import cover, is_picture
+from .pairs import Pair, brick_pairs, held_out_pairs, training_pairs
+from .sources import brick_source, folder_sources, large_sources, tutorial_sources
 
-SIZE = 128  # side of the pictures of a pair, in pixels
-FLATTEST = 0.02  # crops with a smaller standard deviation (of [0, 1]) show nothing to complete
 VERSION = "2"  # stands in each manifest; raise it whenever `prepare` makes other pairs than before
-
-
-@dataclass
-class Pair:
-    """A picture of SIZE x SIZE, its hole (SIZE, SIZE) bool, and where they come from."""
-
-    original: Image.Image
-    hole: np.ndarray
-    photograph: str
-    crop: tuple[int, int, int, int]  # left, top, right, bottom in the photograph's pixels
-    mirrored: bool
-    boxes: list[Box]  # empty: strokes
-    bucket: str
-
-
-def flat(picture: Image.Image) -> bool:
-    """Whether no channel varies enough to be worth completing."""
-    return float(np.asarray(picture).std(axis=(0, 1)).max()) / 255 < FLATTEST
-
-
-def resized(picture: Image.Image, crop: tuple[int, int, int, int]) -> Image.Image:
-    return picture.resize((SIZE, SIZE), Image.Resampling.LANCZOS, box=crop)
-
-
-def random_crops(
-    picture: Image.Image, rng: np.random.Generator, zoom: float
-) -> Iterator[tuple[Image.Image, tuple[int, int, int, int]]]:
-    """Endless square crops, from SIZE pixels wide to `zoom` times that, brought to SIZE.
-
-    A smaller photograph is enlarged. Raises ValueError where nothing in it is worth a crop.
-    """
-    shortest = min(picture.size)
-    narrowest, widest = min(SIZE, shortest), min(round(SIZE * zoom), shortest)
-    misses = 0
-    while True:
-        side = round(narrowest * (widest / narrowest) ** rng.random())
-        left = int(rng.integers(0, picture.width - side + 1))
-        top = int(rng.integers(0, picture.height - side + 1))
-        crop = (left, top, left + side, top + side)
-        if not flat(small := resized(picture, crop)):
-            misses = 0
-            yield small, crop
-        elif (misses := misses + 1) == 200:
-            raise ValueError("nothing but flat areas; leave it out")
-
-
-def tiles(picture: Image.Image, count: int) -> list[tuple[Image.Image, tuple[int, int, int, int]]]:
-    """`count` tiles that share no pixel, as wide a view each as allows for that many.
-
-    Fewer where the photograph is too small: never enlarged, unless it is smaller than SIZE.
-    """
-    side = min(picture.size)
-    while True:
-        if (picture.width // side) * (picture.height // side) < count and side > SIZE:
-            side -= 1
-            continue
-        across, down = picture.width // side, picture.height // side
-        x0, y0 = (picture.width - across * side) // 2, (picture.height - down * side) // 2
-        crops = [
-            (x0 + i * side, y0 + j * side, x0 + (i + 1) * side, y0 + (j + 1) * side)
-            for j in range(down)
-            for i in range(across)
-        ]
-        found = [(tile, crop) for crop in crops if not flat(tile := resized(picture, crop))]
-        if len(found) >= count or side <= SIZE:
-            break
-        side = max(SIZE, int(0.98 * side))
-    chosen = np.linspace(0, len(found) - 1, min(count, len(found))).round().astype(int)
-    return [found[i] for i in chosen]
-
-
-def bucket_hole(bucket: str, rng: np.random.Generator) -> tuple[np.ndarray, list[Box]]:
-    """A hole of one of BUCKETS, or of training ("train": one to three boxes of 12 to 64 px)."""
-    if bucket == "train":
-        boxes = [random_box((SIZE, SIZE), (12, 64), rng) for _ in range(rng.integers(1, 4))]
-    elif sides := BUCKETS[bucket]:
-        boxes = [random_box((SIZE, SIZE), sides, rng)]
-    else:
-        return strokes_mask((SIZE, SIZE), rng), []
-    return boxes_mask((SIZE, SIZE), boxes), boxes
-
-
-def training_pairs(sources: list[Source], count: int, seed: int, zoom: float) -> Iterator[Pair]:
-    """At least `count` pairs, as many from each photograph: crops of several scales, mirrored."""
-    for source in sources:
-        rng = np.random.default_rng([seed, crc32(os.fsencode(source.name))])
-        crops = random_crops(source.read(), rng, zoom)
-        for _ in range(-(-count // len(sources))):
-            try:
-                original, crop = next(crops)
-            except ValueError as error:
-                raise ValueError(f"{source.name}: {error}") from None
-            mirrored = bool(rng.random() < 0.5)
-            if mirrored:
-                original = original.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-            hole, boxes = bucket_hole("train", rng)
-            yield Pair(original, hole, source.name, crop, mirrored, boxes, "train")
-
-
-def held_out_pairs(sources: list[Source], per_bucket: int, seed: int) -> Iterator[Pair]:
-    """At least `per_bucket` pairs in each bucket, as many from each photograph.
-
-    Crops share no pixel; a photograph too small for that many uses each in several buckets.
-    """
-    each = -(-per_bucket // len(sources))
-    for source in sources:
-        rng = np.random.default_rng([seed, crc32(os.fsencode(source.name))])
-        crops = tiles(source.read(), each * len(BUCKETS))
-        if not crops:
-            raise ValueError(f"{source.name}: nothing but flat areas; leave it out")
-        names = [bucket for _ in range(each) for bucket in BUCKETS]
-        for bucket, (original, crop) in zip(names, islice(cycle(crops), len(names)), strict=True):
-            hole, boxes = bucket_hole(bucket, rng)
-            yield Pair(original, hole, source.name, crop, False, boxes, bucket)
-
-
-def brick_pairs(source: Source, per_bucket: int, seed: int) -> Iterator[Pair]:
-    """Held-out pairs of the wall: it is too small for tiles, so crops overlap within a split."""
-    for bucket in BUCKETS:
-        rng = np.random.default_rng([seed, crc32(os.fsencode(f"{source.name} {bucket}"))])
-        for original, crop in islice(random_crops(source.read(), rng, 1.0), per_bucket):
-            hole, boxes = bucket_hole(bucket, rng)
-            yield Pair(original, hole, source.name, crop, False, boxes, bucket)
 
 
 def write_pairs(pairs: Iterator[Pair], folder: Path, seed: int) -> int:
@@ -163,56 +35,71 @@ def write_pairs(pairs: Iterator[Pair], folder: Path, seed: int) -> int:
     folder holds pictures of somebody else. A list of all names is written before the first
     picture, so an interrupted call can be repeated.
     """
-    manifest, unfinished = folder / "manifest.csv", folder / "manifest.csv.unfinished"
-    folders = {kind: folder / kind for kind in ("original_images", "occluded_images", "masks")}
+    manifest = folder / "manifest.csv"
+    unfinished = folder / "manifest.csv.unfinished"
+    folders = pair_folders(folder)
     ours = {row["name"] for row in [*read_manifest(manifest), *read_manifest(unfinished)]}
-    for path in folders.values():
-        path.mkdir(parents=True, exist_ok=True)
-        for name in os.listdir(path):
-            if is_picture(name) and name.removeprefix(PREFIX) not in ours:
-                raise FileExistsError(
-                    f"{path / name}: not made by `prepare`; move your own pictures elsewhere, "
-                    "for `prepare` replaces what it makes in this folder"
-                )
+    _make_folders(folders, ours)
     made = {f"{i:04d}_{Path(pair.photograph).stem}.png": pair for i, pair in enumerate(pairs)}
     _write_rows(unfinished, [{"name": name} for name in sorted(ours | made.keys())])
     manifest.unlink(missing_ok=True)
     for name in ours:
-        for kind, path in folders.items():
-            (path / (PREFIX * (kind == "occluded_images") + name)).unlink(missing_ok=True)
+        for path in _paths(folders, name):
+            path.unlink(missing_ok=True)
     for name, pair in made.items():
-        occluded = np.where(pair.hole[..., None], 0, np.asarray(pair.original)).astype(np.uint8)
-        pictures = {
-            folders["original_images"] / name: pair.original,
-            folders["occluded_images"] / f"{PREFIX}{name}": Image.fromarray(occluded),
-            folders["masks"] / name: Image.fromarray(pair.hole.astype(np.uint8) * 255),
-        }
-        for path, picture in pictures.items():
-            try:
-                picture.save(path, compress_level=1)  # encoding takes most of the time
-            except OSError as error:
-                raise OSError(
-                    f"{path}: could not be written ({error}); free some space, or choose another "
-                    "place (--out), and call `prepare` again"
-                ) from error
-    _write_rows(
-        manifest,
-        [
-            {
-                "name": name,
-                "photograph": pair.photograph,
-                "crop": " ".join(map(str, pair.crop)),
-                "mirrored": int(pair.mirrored),
-                "hole": "; ".join(" ".join(map(str, box)) for box in pair.boxes) or "strokes",
-                "bucket": pair.bucket,
-                "seed": seed,
-                "version": VERSION,
-            }
-            for name, pair in made.items()
-        ],
-    )
+        _save(pair, _paths(folders, name))
+    _write_rows(manifest, [_row(name, pair, seed) for name, pair in made.items()])
     unfinished.unlink()
     return len(made)
+
+
+def _make_folders(folders: PairFolders, ours: set[str]) -> None:
+    """Raises FileExistsError when one holds a picture that is not `ours`."""
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in os.listdir(folder):
+            if is_picture(name) and name.removeprefix(PREFIX) not in ours:
+                raise FileExistsError(
+                    f"{folder / name}: not made by `prepare`; move your own pictures elsewhere, "
+                    "for `prepare` replaces what it makes in this folder"
+                )
+
+
+def _paths(folders: PairFolders, name: str) -> PairFolders:
+    """The three files of a pair."""
+    return PairFolders(
+        folders.occluded / f"{PREFIX}{name}", folders.original / name, folders.mask / name
+    )
+
+
+def _save(pair: Pair, paths: PairFolders) -> None:
+    pictures = {
+        paths.original: pair.original,
+        paths.occluded: Image.fromarray(cover(np.asarray(pair.original), pair.hole)),
+        paths.mask: Image.fromarray(pair.hole.astype(np.uint8) * 255),
+    }
+    for path, picture in pictures.items():
+        try:
+            picture.save(path, compress_level=1)  # encoding takes most of the time
+        except OSError as error:
+            raise OSError(
+                f"{path}: could not be written ({error}); free some space, or choose another "
+                "place (--out), and call `prepare` again"
+            ) from error
+
+
+def _row(name: str, pair: Pair, seed: int) -> dict[str, object]:
+    """A pair's row of the manifest."""
+    return {
+        "name": name,
+        "photograph": pair.photograph,
+        "crop": " ".join(map(str, pair.crop)),
+        "mirrored": int(pair.mirrored),
+        "hole": "; ".join(" ".join(map(str, box)) for box in pair.boxes) or "strokes",
+        "bucket": pair.bucket,
+        "seed": seed,
+        "version": VERSION,
+    }
 
 
 # Surrogates stand for the bytes of a file name that are not UTF-8.
@@ -256,45 +143,40 @@ def prepare(
         per_bucket: Pairs in each of the four hole sizes of val and of test, at least.
         seed: Of the crops, the holes, and the split of `photos`.
     """
-    made: dict[str, int] = {}
-    out = None if out is None else Path(out)
     if flowers102 and photos is not None:
         raise ValueError("photos and flowers102: choose one of them")
     if flowers102:
-        photos, out = _download_flowers(), out or default_path("dataset", "flowers102")
-    worlds: dict[Path, dict[Split, list[Source]]] = {}
-    if photos is not None:
-        worlds[out or default_path("dataset", "own")] = folder_sources(photos, seed)
-    else:
-        root = out or default_path("dataset")
-        splits: tuple[Split, ...] = ("train", "val", "test")
-        worlds[root] = {split: tutorial_sources(split) for split in splits}
-        for split in splits:
+        photos = _download_flowers()
+        out = out or default_path("dataset", "flowers102")
+    plan: dict[Path, Iterator[Pair]] = {}
+    if photos is None:
+        root = Path(out or default_path("dataset"))
+        sources = {split: tutorial_sources(split) for split in get_args(Split)}
+        for split in sources:
             wall = brick_source(split)
-            pairs = (
+            plan[world_folder("bricks", root) / split] = (
                 training_pairs([wall], train_pairs, seed, zoom=1.0)
                 if split == "train"
                 else brick_pairs(wall, per_bucket, seed)
             )
-            folder = root / "bricks" / split
-            made[str(folder)] = write_pairs(pairs, folder, seed)
-    for root, by_split in worlds.items():
-        for split, sources in by_split.items():
-            pairs = (
-                training_pairs(sources, train_pairs, seed, zoom=4.0)
-                if split == "train"
-                else held_out_pairs(sources, per_bucket, seed)
-            )
-            made[str(root / split)] = write_pairs(pairs, root / split, seed)
-    return made
+    else:
+        root = Path(out or default_path("dataset", "own"))
+        sources = folder_sources(photos, seed)
+    for split, photographs in sources.items():
+        plan[root / split] = (
+            training_pairs(photographs, train_pairs, seed, zoom=4.0)
+            if split == "train"
+            else held_out_pairs(photographs, per_bucket, seed)
+        )
+    return {str(folder): write_pairs(pairs, folder, seed) for folder, pairs in plan.items()}
 
 
 def ensure_prepared() -> None:
     """`prepare()`, unless this version of it has been at work; one process at a time."""
-    folders = [default_path("dataset", *world, "test") for world in ((), ("bricks",))]
+    tests = [world_folder(world) / "test" for world in get_args(World)]
     # Chapters and tests that start together would otherwise write the same files.
     with filelock.FileLock(default_path("dataset", ".lock")):
-        manifests = [read_manifest(folder / "manifest.csv") for folder in folders]
+        manifests = [read_manifest(folder / "manifest.csv") for folder in tests]
         if not all(rows and rows[0].get("version") == VERSION for rows in manifests):
             prepare()
 

@@ -1,9 +1,8 @@
-"""The preset: what learns most in the minutes there are; the shipped weights and the demo."""
+"""The preset, what learns most in the minutes there are; the shipped weights; the demo."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
 
 from ..checkpoints import save_model
 from ..paths import World, default_path, pair_folders, world_folder, written_whole
@@ -58,7 +57,7 @@ def preset(data: Path, save_dir: Path, **changes: Any) -> TrainConfig:
 
 
 EPOCHS: dict[World, int] = {"photographs": 60, "bricks": 20}
-PAIRS = 4_928  # training pairs to prepare for shipped weights: crops cost seconds, and vary
+TRAIN_PAIRS = 4_928  # for shipped weights: crops cost seconds, and vary
 
 
 def rebuild(world: World) -> None:
@@ -71,8 +70,8 @@ def rebuild(world: World) -> None:
     """
     root = default_path("dataset", "many")
     data = world_folder(world, root)
-    if len(read_manifest(data / "train" / "manifest.csv")) < PAIRS:
-        prepare(out=root, train_pairs=PAIRS)
+    if len(read_manifest(data / "train" / "manifest.csv")) < TRAIN_PAIRS:
+        prepare(out=root, train_pairs=TRAIN_PAIRS)
     save_dir = default_path("checkpoints", "runs", world)
     config = preset(data, save_dir, epochs=EPOCHS[world], resume=True)
     model = run(Trainer(config))
@@ -83,7 +82,7 @@ def rebuild(world: World) -> None:
 def demo_config(epochs: int = 30) -> TrainConfig:
     """A short run of the preset on the wall."""
     folder = default_path("checkpoints", "runs", "demo")
-    return preset(default_path("dataset", "bricks"), folder, epochs=epochs)
+    return preset(world_folder("bricks"), folder, epochs=epochs)
 
 
 def demo() -> None:
@@ -129,8 +128,8 @@ def resumed_or_new(config: TrainConfig) -> Trainer:
 def report(trainer: Trainer) -> None:
     """Table, sample grid and learning curve of a finished run, beside its checkpoints."""
     folder = trainer.config.save_dir
-    val, test = (read_held_out(default_path("dataset", "bricks", s)) for s in ("val", "test"))
-    chosen = methods(trainer.model.eval(), val)
+    test = read_held_out(world_folder("bricks") / "test")
+    chosen = methods(trainer.model.eval(), read_held_out(world_folder("bricks") / "val"))
 
     from .. import figures  # draws: a machine that only trains need not have matplotlib
 

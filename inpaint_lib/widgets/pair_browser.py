@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from .. import figures
 from ..data import difference_mask
-from ..figures import pictures_in_rows, verdict
+from ..figures import picture_grid, verdict
 from ..paths import default_path
 from ..photographs.evaluation import HeldOut, read_held_out
 from ..pictures import as_jpeg, to_tensor
@@ -51,7 +51,7 @@ def draw_pair(pair: HeldOut, found: Found) -> Figure:
     """Occluded, the found mask over the true one, original; side by side."""
     row = [found.occluded, verdict(found.mask, pair.hole), pair.original]
     titles = ["occluded", "found mask over true mask", "original"]
-    return pictures_in_rows({pair.bucket: row}, titles, side=2.7)
+    return picture_grid({pair.bucket: row}, titles, side=2.7)
 
 
 class PairBrowser(Panel):

@@ -1,4 +1,4 @@
-"""Figures of chapter 1: pairs, masks, holes, splits, and what there is to beat."""
+"""What chapter 1 draws: crops, the mask rule, holes, and what there is to beat."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,11 +8,19 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from inpaint_lib.figures import BLUE, GREEN, ORANGE, VERMILION
+from inpaint_lib.figures import (
+    BLACK,
+    BLUE,
+    GREEN,
+    MARKERS,
+    MUTED,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+)
 
-GREY, BLACK = "#767676", "#222222"
-SERIES = (BLUE, ORANGE, GREEN, VERMILION, "#CC79A7", "#56B4E9", BLACK)
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+SERIES = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK)
 
 
 def crops_on_photographs(
@@ -46,8 +54,8 @@ def recall_by_brightness(sums: np.ndarray, recalls: Mapping[str, np.ndarray]) ->
     ax = figure.subplots()
     for (name, recall), colour, marker in zip(recalls.items(), SERIES, MARKERS, strict=False):
         ax.plot(sums, recall, color=colour, marker=marker, markersize=4, label=name)
-    ax.axvline(7.65, color=GREY, linestyle="--", linewidth=1)
-    ax.text(8.0, 0.06, "threshold 0.03 · 255 = 7.65", color=GREY, fontsize=9)
+    ax.axvline(7.65, color=MUTED, linestyle="--", linewidth=1)
+    ax.text(8.0, 0.06, "threshold 0.03 · 255 = 7.65", color=MUTED, fontsize=9)
     ax.set(
         title="Does the mask rule find a hidden pixel?",
         xlabel="R + G + B of the hidden pixel (each 0 to 255)",
@@ -72,7 +80,7 @@ def trade_off(
         ax.plot(recall, precision, color=colour, marker=marker, label=name)
     for i, threshold in enumerate(thresholds):  # a dotted line joins the points of one threshold
         xs, ys = ([curve[k][i] for curve in curves.values()] for k in (0, 1))
-        ax.plot(xs, ys, color=GREY, linestyle=":", linewidth=1, zorder=0)
+        ax.plot(xs, ys, color=MUTED, linestyle=":", linewidth=1, zorder=0)
         where: Any = {"xytext": (0, -14), "textcoords": "offset points", "ha": "center"}
         ax.annotate(f"{threshold}", (xs[-1], ys[-1]), fontsize=10, color=BLACK, **where)
     ax.set(
@@ -132,8 +140,8 @@ def memory_curve(
     figure = Figure(figsize=(7.2, 3.9), layout="constrained")
     ax = figure.subplots()
     x = np.arange(len(counts))
-    ax.plot(x, each.T, color=GREY, alpha=0.25, linewidth=0.8)
-    ax.plot([], [], color=GREY, alpha=0.6, linewidth=0.8, label="memoriser, one hole")
+    ax.plot(x, each.T, color=MUTED, alpha=0.25, linewidth=0.8)
+    ax.plot([], [], color=MUTED, alpha=0.6, linewidth=0.8, label="memoriser, one hole")
     ax.plot(x, each.mean(0), color=VERMILION, marker="o", linewidth=2.5, label="memoriser, mean")
     for (name, value), colour, dash in zip(references.items(), SERIES, ("--", "-."), strict=False):
         ax.axhline(value, color=colour, linestyle=dash, label=f"{name}, mean")

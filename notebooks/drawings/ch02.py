@@ -1,4 +1,4 @@
-"""Figures of chapter 02, the components. Each takes data and returns a matplotlib Figure."""
+"""What chapter 2 draws: the network, its gates and memory, what it costs and what it sees."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,16 +9,19 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Patch, Rectangle
 
-from inpaint_lib.figures import BLUE, GREEN, INK, ORANGE, SHARE, SIGNED
+from inpaint_lib.figures import BLUE, GREEN, INK, ORANGE, SHARE, SIGNED, bare
 
-# Tints of the house's three colours for boxes that carry text.
-LIGHT_BLUE, LIGHT_ORANGE, LIGHT_GREEN, GREY = "#D3E7F3", "#FBE7BF", "#CCEBE0", "#ECECEC"
+# Tints of the palette, for boxes that carry text.
+LIGHT_BLUE = "#D3E7F3"
+LIGHT_ORANGE = "#FBE7BF"
+LIGHT_GREEN = "#CCEBE0"
+LIGHT_GREY = "#ECECEC"
 PARTS = {
-    "input convolution": GREY,
+    "input convolution": "0.6",
     "gated layers": BLUE,
     "ConvLSTM": ORANGE,
     "residual blocks": GREEN,
-    "output convolutions": GREY,
+    "output convolutions": "0.6",
 }
 
 
@@ -64,7 +67,10 @@ def network(occluded: np.ndarray, mask: np.ndarray) -> Figure:
     ax = figure.subplots()
     ax.set(xlim=(0.9, 8.7), ylim=(-0.1, 9.2), aspect="equal")
     ax.axis("off")
-    main, cell_x, skip_x, shape = 3.7, 7.1, 1.75, "(48, H, W)"
+    main = 3.7  # x of the main way down
+    cell_x = 7.1
+    skip_x = 1.75
+    shape = "(48, H, W)"
 
     # The entrance: two pictures that become one tensor of four channels.
     for x, picture, cmap in ((3.1, occluded, None), (4.3, mask, "gray")):
@@ -76,7 +82,7 @@ def network(occluded: np.ndarray, mask: np.ndarray) -> Figure:
     _label(ax, 4.9, 8.6, "mask, 1 in the hole\n(1, H, W)", ha="left")
     _arrow(ax, (main, 7.92), (main, 7.42))
     _label(ax, main + 0.1, 7.7, "(4, H, W)")
-    _box(ax, main, 7.2, "7 x 7 convolution", (2.1, 0.44), GREY, INK)
+    _box(ax, main, 7.2, "7 x 7 convolution", (2.1, 0.44), LIGHT_GREY, INK)
 
     # The skip connection, down the left side.
     gates = (6.15, 4.75, 3.35)
@@ -130,7 +136,7 @@ def network(occluded: np.ndarray, mask: np.ndarray) -> Figure:
     _arrow(ax, (main, 1.03), (main, 0.77))
     _label(ax, main + 0.1, 0.91, shape)
     last = "3 x 3 convolution, ReLU, 1 x 1 convolution, sigmoid"
-    _box(ax, main, 0.55, last, (4.6, 0.44), GREY, INK)
+    _box(ax, main, 0.55, last, (4.6, 0.44), LIGHT_GREY, INK)
     _arrow(ax, (main, 0.33), (main, 0.05))
     _label(ax, main + 0.1, 0.16, "predicted picture (3, H, W), in [0, 1]")
     return figure
@@ -170,7 +176,8 @@ def gates(
     rows: by name of the row, maps by name of the column; the last three columns are the feature,
     the gate and their product, and what comes before is drawn as a picture.
     """
-    down, across = len(rows), len(next(iter(rows.values())))
+    down = len(rows)
+    across = len(next(iter(rows.values())))
     width = 9 if across > 3 else 7.6
     figure = Figure(figsize=(width, width / across * down + 0.75), layout="constrained")
     grid = figure.add_gridspec(down + 1, across, height_ratios=[1.0] * down + [0.05])
@@ -182,14 +189,11 @@ def gates(
         for x, (title, values) in enumerate(maps.items()):
             ax = figure.add_subplot(grid[y, x])
             image = ax.imshow(values, interpolation="none", **styles[x])
-            ax.set(xticks=[], yticks=[])
-            ax.spines[:].set_color("0.75")
-            if y == 0:
-                ax.set_title(title, fontsize=11)
-                if x >= across - 3:
-                    label = ("feature", "gate: dark is closed", "product")[x - across + 3]
-                    bar = figure.add_subplot(grid[down, x])
-                    figure.colorbar(image, cax=bar, orientation="horizontal", label=label)
+            bare(ax, title if y == 0 else "", size=11, frame="0.75")
+            if y == 0 and x >= across - 3:
+                label = ("feature", "gate: dark is closed", "product")[x - across + 3]
+                bar = figure.add_subplot(grid[down, x])
+                figure.colorbar(image, cax=bar, orientation="horizontal", label=label)
             if x == 0:
                 ax.set_ylabel(name, fontsize=10)
     return figure
@@ -200,12 +204,12 @@ def carried(steps: Sequence[Mapping[str, np.ndarray]], channels: Sequence[int]) 
 
     Rows are the names, columns the steps, once for each of the channels named.
     """
-    names, across = list(steps[0]), len(steps)
+    names = list(steps[0])
     figure = Figure(figsize=(9, 4.1), layout="constrained")
     parts = figure.subfigures(1, len(channels), wspace=0.04, squeeze=False)[0]
     for part, channel in zip(parts, channels, strict=True):
         part.suptitle(f"channel {channel}", fontsize=11)
-        axes = part.subplots(len(names), across)
+        axes = part.subplots(len(names), len(steps))
         for row, (line, name) in enumerate(zip(axes, names, strict=True)):
             limit = max(np.abs(step[name][channel]).max() for step in steps)
             for n, (ax, step) in enumerate(zip(line, steps, strict=True)):
@@ -216,10 +220,7 @@ def carried(steps: Sequence[Mapping[str, np.ndarray]], channels: Sequence[int]) 
                     vmax=limit,
                     interpolation="none",
                 )
-                ax.set(xticks=[], yticks=[])
-                ax.spines[:].set_visible(False)
-                if row == 0:
-                    ax.set_title(f"step {n + 1}", fontsize=10)
+                bare(ax, "" if row else f"step {n + 1}")
             line[0].set_ylabel(name, fontsize=10)
             part.colorbar(image, ax=list(line), shrink=0.8, aspect=14, label="value")
     return figure
@@ -234,7 +235,7 @@ def costs(parameters: Mapping[str, int], work: Mapping[str, int], spared: int) -
     left, right = figure.subplots(1, 2, sharey=True)
     for ax, counts in ((left, parameters), (right, work)):
         total = sum(counts.values())
-        colors = ["0.6" if PARTS[name] == GREY else PARTS[name] for name in counts]
+        colors = [PARTS[name] for name in counts]
         ax.barh(list(counts), [n / 1000 for n in counts.values()], color=colors)
         for row, n in enumerate(counts.values()):
             text = f" {n / 1000:,.1f}  ({n / total:.0%})"
@@ -254,7 +255,7 @@ def costs(parameters: Mapping[str, int], work: Mapping[str, int], spared: int) -
 
 
 def _frame(ax: Axes, centre: float, width: float, **how: Any) -> None:
-    """A square outline `width` pixels wide around the pixel (centre, centre)."""
+    """An outline: a square `width` pixels wide around the pixel (centre, centre)."""
     corner = centre - width / 2
     ax.add_patch(Rectangle((corner, corner), width, width, fill=False, **how))
 
@@ -267,7 +268,8 @@ def receptive_fields(picture: np.ndarray, widths: Mapping[str, int], reach: np.n
     """
     figure = Figure(figsize=(9, 4.3), layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
-    half, middle = reach.shape[0] // 2 + 0.5, picture.shape[0] // 2
+    half = reach.shape[0] // 2 + 0.5
+    middle = picture.shape[0] // 2
     around = slice(middle - int(half), middle + int(half) + 1)
     span = (-half, half, half, -half)
     left.imshow(picture[around, around], extent=span, interpolation="none")
@@ -319,9 +321,7 @@ def blind_centre(
             norm = LogNorm(1e-9, 1)
             image = ax.imshow(seen, norm=norm, cmap="cividis", interpolation="none")
         _frame(ax, picture.shape[0] / 2 - 0.5, blind, edgecolor=ORANGE, lw=2)
-        ax.set(xticks=[], yticks=[])
-        ax.spines[:].set_visible(False)
-        ax.set_title(title, fontsize=11)
+        bare(ax, title, size=11)
     figure.colorbar(image, ax=axes[-1], shrink=0.85, label="difference, log scale")
     return figure
 

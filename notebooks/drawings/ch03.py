@@ -1,5 +1,6 @@
-"""Figures of chapter 3, SSIM and the loss. Each takes data and returns a matplotlib Figure."""
+"""What chapter 3 draws: SSIM, its windows and weaknesses, and how the losses pull."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -7,10 +8,19 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from inpaint_lib.figures import BLUE, GREEN, ORANGE, bare, show_map, show_picture
+from inpaint_lib.figures import (
+    BLUE,
+    GREEN,
+    MARKERS,
+    ORANGE,
+    PURPLE,
+    bare,
+    show_map,
+    show_picture,
+    tidy,
+)
 
-PURPLE = "#CC79A7"  # the fourth of Okabe & Ito (2008)
-MARKERS = {BLUE: "o", ORANGE: "s", GREEN: "^", PURPLE: "D"}
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 
 
 def difference_and_ssim(
@@ -95,7 +105,7 @@ def gaussian_windows(small: Tensor, large: Tensor) -> Figure:
 
 def same_l1(distorted: Mapping[str, tuple[Tensor, Tensor, float, float]]) -> Figure:
     """For each name (picture, SSIM map, SSIM, PSNR in dB): picture and map, two pairs a row."""
-    down = -(-len(distorted) // 2)
+    down = math.ceil(len(distorted) / 2)
     figure = Figure(figsize=(8.8, 2.44 * down), layout="constrained")
     axes = figure.subplots(down, 4)
     pairs = axes.reshape(-1, 2)
@@ -150,8 +160,7 @@ def grey_with_itself(
     )
     right.legend(frameon=False)
     for ax in (left, right):
-        ax.grid(alpha=0.3)
-        ax.spines[["top", "right"]].set_visible(False)
+        tidy(ax)
     return figure
 
 
@@ -180,16 +189,8 @@ def pull_by_size(sides: Sequence[int], pulls: Mapping[str, Sequence[float]]) -> 
     """For each named term of the loss its pull (see the chapter) by the side of the hole."""
     figure = Figure(figsize=(7.4, 4), layout="constrained")
     ax = figure.subplots()
-    for (name, values), colour in zip(pulls.items(), (BLUE, ORANGE, GREEN, PURPLE), strict=False):
-        ax.loglog(
-            sides,
-            values,
-            color=colour,
-            marker=MARKERS[colour],
-            markersize=6,
-            linewidth=2,
-            label=name,
-        )
+    for (name, values), colour, marker in zip(pulls.items(), COLOURS, MARKERS, strict=False):
+        ax.loglog(sides, values, color=colour, marker=marker, markersize=6, linewidth=2, label=name)
     ax.set(
         title="How hard each term pulls on the prediction",
         xlabel="side of the square hole, pixels (picture: 128 x 128)",
@@ -198,9 +199,8 @@ def pull_by_size(sides: Sequence[int], pulls: Mapping[str, Sequence[float]]) -> 
         xticklabels=sides,
     )
     ax.minorticks_off()
-    ax.grid(alpha=0.3)
+    tidy(ax)
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
-    ax.spines[["top", "right"]].set_visible(False)
     return figure
 
 
@@ -209,8 +209,8 @@ def by_contrast(contrast: Tensor, pull: Mapping[str, Tensor], gain: Mapping[str,
     figure = Figure(figsize=(10, 4.3), layout="constrained")
     axes = figure.subplots(1, 2, sharex=True)
     for ax, values in zip(axes, (pull, gain), strict=True):
-        for (name, points), colour in zip(values.items(), (BLUE, ORANGE, GREEN), strict=True):
-            style = {"c": colour, "marker": MARKERS[colour], "s": 22, "alpha": 0.75}
+        for (name, points), colour, marker in zip(values.items(), COLOURS, MARKERS, strict=False):
+            style = {"c": colour, "marker": marker, "s": 22, "alpha": 0.75}
             ax.scatter(contrast, points, label=name, linewidths=0, **style)
     axes[0].set(title="Pull: per step of one size", ylabel="sum of |gradient| over the hole")
     axes[1].set(title="Gain: per share of the error", ylabel="sum of gradient x error")
@@ -219,8 +219,7 @@ def by_contrast(contrast: Tensor, pull: Mapping[str, Tensor], gain: Mapping[str,
         ax.set(xscale="log", yscale="log", xlabel="contrast of the hole (RMS, range 1)")
         ax.set_xticks(ticks, [str(t) for t in ticks])
         ax.minorticks_off()
-        ax.grid(alpha=0.3)
-        ax.spines[["top", "right"]].set_visible(False)
+        tidy(ax)
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
     return figure
@@ -232,15 +231,14 @@ def expected_losses(
     """Expected loss of each constant prediction; where gradient descent ended is marked."""
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     axes = figure.subplots(1, len(curves))
-    for ax, (name, curve), colour in zip(axes, curves.items(), (BLUE, ORANGE, GREEN), strict=True):
+    for ax, (name, curve), colour in zip(axes, curves.items(), COLOURS, strict=False):
         ax.plot(greys, curve, color=colour, linewidth=2)
         end = ends[name]
         height = np.interp(end, greys, curve)
         ax.plot(end, height, "o", color="black", markersize=8)
         ax.set(xlabel="the constant predicted", xticks=[0.1, 0.42, 0.9])
         ax.set_title(f"{name}: descent ends at {end:.2f}", fontsize=10)
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.grid(alpha=0.3)
+        tidy(ax)
     axes[0].set_ylabel("expected loss")
     return figure
 

@@ -1,31 +1,22 @@
-"""Figures of chapter 4, training. Each takes data and returns a matplotlib Figure."""
+"""What chapter 4 draws: a run and its pictures, the ladder of remedies, dying ReLUs."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 from scipy import ndimage
 
-from inpaint_lib.figures import BLUE, GREEN, ORANGE, sample_grid
+from inpaint_lib.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, bare, sample_grid, tidy
+from inpaint_lib.holes import bounding_box
 
-PURPLE = "#CC79A7"  # the fourth of Okabe & Ito (2008)
-GREY = "#666666"
 BUCKET_STYLE = {
     "small": (BLUE, "o"),
     "medium": (ORANGE, "s"),
     "large": (GREEN, "^"),
     "strokes": (PURPLE, "D"),
 }
-
-
-def _finish(ax: Axes, legend: bool = True) -> None:
-    ax.grid(alpha=0.3)
-    ax.spines[["top", "right"]].set_visible(False)
-    if legend:
-        ax.legend(frameon=False)
 
 
 def around_holes(
@@ -35,15 +26,7 @@ def around_holes(
 
     A thin line runs around the hole, 3 pixels outside of it, in all rows but the first and last.
     """
-    cuts = []
-    for hole in holes.values():
-        cut = []
-        for axis in (1, 0):
-            inside = np.flatnonzero(hole.any(axis=axis))
-            middle = int(inside[0] + inside[-1]) // 2
-            begin = min(max(0, middle - side // 2), hole.shape[1 - axis] - side)
-            cut.append(slice(begin, begin + side))
-        cuts.append(tuple(cut))
+    cuts = [_square(hole, side) for hole in holes.values()]
     shown = {
         name: [picture[cut] for picture, cut in zip(pictures, cuts, strict=True)]
         for name, pictures in rows.items()
@@ -55,6 +38,15 @@ def around_holes(
         for ax in figure.axes[across + column : -across : across]:  # without the first, last row
             ax.contour(around, levels=[0.5], colors=[ORANGE], linewidths=0.7)
     return figure
+
+
+def _square(hole: np.ndarray, side: int) -> tuple[slice, ...]:
+    """The square of `side` pixels around the middle of a hole (H, W), moved into the picture."""
+    starts = [
+        min(max(0, (span.start + span.stop - 1) // 2 - side // 2), size - side)
+        for span, size in zip(bounding_box(hole), hole.shape, strict=True)
+    ]
+    return tuple(slice(start, start + side) for start in starts)
 
 
 def overfitting(seen: Sequence[float], unseen: Mapping[int, float]) -> Figure:
@@ -72,7 +64,8 @@ def overfitting(seen: Sequence[float], unseen: Mapping[int, float]) -> Figure:
     )
     ax.yaxis.set_major_formatter(ScalarFormatter())
     ax.yaxis.set_minor_formatter(NullFormatter())
-    _finish(ax)
+    tidy(ax)
+    ax.legend(frameon=False)
     return figure
 
 
@@ -105,9 +98,9 @@ def run_curves(
     rate.set(title="Learning rate", xlabel="step", ylabel="Adam's lr")
     for ax in (losses, decibels):
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    _finish(losses)
-    _finish(decibels)
-    _finish(rate, legend=False)
+        ax.legend(frameon=False)
+    for ax in (losses, decibels, rate):
+        tidy(ax)
     return figure
 
 
@@ -117,9 +110,7 @@ def two_precisions(maps: Mapping[str, np.ndarray]) -> Figure:
     axes = figure.subplots(1, len(maps))
     for ax, (name, values) in zip(axes, maps.items(), strict=True):
         image = ax.imshow(values, cmap="RdBu_r", vmin=0, vmax=2, interpolation="none")
-        ax.set(xticks=[], yticks=[])
-        ax.spines[:].set_visible(False)
-        ax.set_title(f"{name}\nfrom {values.min():.2f} to {values.max():.2f}", fontsize=11)
+        bare(ax, f"{name}\nfrom {values.min():.2f} to {values.max():.2f}", size=11)
     bar = figure.colorbar(image, ax=axes, extend="both", shrink=0.9)
     bar.set_label("SSIM of a window; at most 1 by its formula")
     return figure
@@ -139,7 +130,8 @@ def ladder(
     """
     rows = [*fills, *rungs, *beside]
     places = list(range(len(rows)))
-    first, last = len(fills), len(fills) + len(rungs)
+    first = len(fills)  # of the rungs
+    last = first + len(rungs)
     figure = Figure(figsize=(10, 5.2), layout="constrained")
     decibels, cost = figure.subplots(1, 2, width_ratios=(2.2, 1), sharey=True)
     for bucket, (colour, marker) in BUCKET_STYLE.items():
@@ -163,11 +155,10 @@ def ladder(
     cost.set(title="Cost of a picture", xlabel="ms of one core (logarithmic)", xscale="log")
     cost.set_xlim(3, 2000)
     for ax in (decibels, cost):
+        tidy(ax)
         for border in (first, last):
             ax.axhline(border - 0.5, color=GREY, linewidth=0.8)
-    _finish(decibels, legend=False)
     figure.legend(*decibels.get_legend_handles_labels(), loc="outside lower center", ncols=5)
-    _finish(cost, legend=False)
     return figure
 
 
@@ -184,7 +175,8 @@ def active_share(shares: Mapping[str, Sequence[float]]) -> Figure:
         yscale="log",
         ylim=(0.1, 100),
     )
-    _finish(ax)
+    tidy(ax)
+    ax.legend(frameon=False)
     return figure
 
 

@@ -1,6 +1,7 @@
-"""Figures of chapter 5, the results. Each takes data and returns a matplotlib Figure."""
+"""What chapter 5 draws: what was learned, gains and losses, seams, a whole photograph."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,25 +9,29 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.lib.stride_tricks import sliding_window_view
 
-from inpaint_lib.figures import BLUE, GREEN, ORANGE
+from inpaint_lib.figures import (
+    BLUE,
+    FRAME,
+    GREEN,
+    GREY,
+    MARKERS,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    bare,
+    picture_grid,
+    tidy,
+)
+from inpaint_lib.holes import bounding_box
 
-PURPLE, GREY = "#CC79A7", "#666666"  # the fourth of Okabe & Ito (2008)
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "#8C2D04")  # the last: far from the first
-MARKERS = "os^Dv"
-WORLDS = {"photographs": "#56B4E9", "brick wall": "#D55E00"}
+WORLDS = {"photographs": SKY, "brick wall": VERMILION}
 
 
-def _picture(ax: Axes, picture: np.ndarray, title: str = "") -> None:
-    """picture (H, W, 3) uint8, each pixel a square, in 64 levels a channel: half the file."""
-    ax.imshow(picture & 0xFC | picture >> 6, interpolation="none")
-    ax.set(xticks=[], yticks=[])
-    ax.spines[:].set_visible(False)
-    ax.set_title(title, fontsize=10)
-
-
-def _plain(ax: Axes) -> None:
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(axis="y", alpha=0.3)
+def _coarse(picture: np.ndarray) -> np.ndarray:
+    """A picture (H, W, 3) uint8 in 64 levels a channel: the notebook's file is half as large."""
+    return picture & 0xFC | picture >> 6
 
 
 def around_holes(
@@ -37,49 +42,42 @@ def around_holes(
 ) -> Figure:
     """Pictures (128, 128, 3) uint8 in rows; of each column a square with its hole (H, W).
 
-    A hole that is wider than 80 px (strokes) is shown where 64 x 64 px hold most of it.
+    A hole that is wider than 81 px (strokes) is shown where 64 x 64 px hold most of it.
     """
     windows = [_square(hole, margin) for hole in holes]
-    figure = Figure(figsize=(1.55 * len(holes) + 0.4, 1.55 * len(rows) + 0.4), layout="constrained")
-    axes = figure.subplots(len(rows), len(holes), squeeze=False)
-    for line, (name, pictures) in zip(axes, rows.items(), strict=True):
-        for ax, picture, window in zip(line, pictures, windows, strict=True):
-            _picture(ax, picture[window])
-        line[0].set_ylabel(name, fontsize=11)
-    for ax, title in zip(axes[0], titles, strict=True):
-        ax.set_title(title, fontsize=10)
-    return figure
+    shown = {
+        name: [_coarse(p[window]) for p, window in zip(pictures, windows, strict=True)]
+        for name, pictures in rows.items()
+    }
+    return picture_grid(shown, titles, room=(0.4, 0.4), frame=None, name_size=11)
 
 
 def _square(hole: np.ndarray, margin: int) -> tuple[slice, slice]:
     """The square around a hole's bounding box and its margin, moved into the picture."""
-    spans = [np.flatnonzero(hole.any(axis=axis)) for axis in (1, 0)]
-    if max(s[-1] - s[0] for s in spans) > 80:
+    spans = bounding_box(hole)
+    longest = max(span.stop - span.start for span in spans)
+    if longest > 81:
         within = sliding_window_view(hole, (64, 64)).sum(axis=(2, 3))
         top, left = np.unravel_index(within.argmax(), within.shape)
         return slice(int(top), int(top) + 64), slice(int(left), int(left) + 64)
-    side = min(max(s[-1] - s[0] + 1 for s in spans) + 2 * margin, min(hole.shape))
-    starts = [
-        int(np.clip((s[0] + s[-1] + 1 - side) // 2, 0, size - side))
-        for s, size in zip(spans, hole.shape, strict=True)
-    ]
-    return slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side)
+    side = min(longest + 2 * margin, *hole.shape)
+    top, left = (
+        min(max(0, (span.start + span.stop - side) // 2), size - side)
+        for span, size in zip(spans, hole.shape, strict=True)
+    )
+    return slice(top, top + side), slice(left, left + side)
 
 
 def first_look(
     rows: Mapping[str, Sequence[np.ndarray]], holes: Sequence[np.ndarray], titles: Sequence[str]
 ) -> Figure:
     """Pictures (128, 128, 3) uint8 in rows with a name and a hole each; a title for each column."""
-    figure = Figure(figsize=(1.7 * len(titles) + 0.4, 1.7 * len(rows) + 0.3), layout="constrained")
-    axes = figure.subplots(len(rows), len(titles))
-    for line, hole, (name, row) in zip(axes, holes, rows.items(), strict=True):
-        window = _square(hole, 25)
-        for ax, picture in zip(line, row, strict=True):
-            _picture(ax, picture[window])
-        line[0].set_ylabel(name, fontsize=11)
-    for ax, title in zip(axes[0], titles, strict=True):
-        ax.set_title(title, fontsize=10)
-    return figure
+    windows = [_square(hole, 25) for hole in holes]
+    shown = {
+        name: [_coarse(picture[window]) for picture in row]
+        for window, (name, row) in zip(windows, rows.items(), strict=True)
+    }
+    return picture_grid(shown, titles, side=1.7, room=(0.4, 0.3), frame=None, name_size=11)
 
 
 def start_and_learned(parts: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Figure:
@@ -94,7 +92,7 @@ def start_and_learned(parts: Mapping[str, Mapping[str, tuple[float, float, float
             ax.text(x, max(ours, start) + 0.2, f"{ours - start:+.1f}", ha="center", fontsize=10)
         ax.set_xticks(range(len(buckets)), buckets)
         ax.set_title(world, fontsize=11)
-        _plain(ax)
+        tidy(ax, "y")
     axes[0].set_ylabel("PSNR in the hole, dB (axis cut off below)")
     low = min(v[0] for b in parts.values() for v in b.values())
     axes[0].set_ylim(low - 2, None)
@@ -118,16 +116,15 @@ def corrections(
     axes = figure.subplots(len(rows), 3, squeeze=False)
     for line, hole, (name, (start, *both)) in zip(axes, holes, rows.items(), strict=True):
         window = _square(hole, 12)
-        _picture(line[0], start[window], "our start")
+        line[0].imshow(_coarse(start[window]), interpolation="none")
+        bare(line[0], "our start")
         line[0].set_ylabel(name, fontsize=11)
         titles = ("predicted residual", "true residual")
         for ax, values, title in zip(line[1:], both, titles, strict=True):
             image = ax.imshow(
                 values[window], cmap="PuOr", vmin=-0.3, vmax=0.3, interpolation="none"
             )
-            ax.set(xticks=[], yticks=[])
-            ax.spines[:].set_color("#bbbbbb")
-            ax.set_title(title, fontsize=10)
+            bare(ax, title, frame=FRAME)
     figure.colorbar(image, ax=axes, shrink=0.7, extend="both", label="added to the start")
     return figure
 
@@ -141,16 +138,18 @@ def correlations(values: Mapping[str, Mapping[str, float]]) -> Figure:
         x = np.arange(len(by)) + shift
         ax.vlines(x, 0, list(by.values()), color=colour, linewidth=2)
         ax.plot(x, list(by.values()), marker, color=colour, markersize=9, label=world)
-        for place, value in zip(x, by.values(), strict=True):
-            ax.text(place + np.sign(shift) * 0.09, value, f"{value:.2f}", va="center",
-                    ha="left" if shift > 0 else "right", fontsize=9)  # fmt: skip
+        side = "left" if shift > 0 else "right"
+        for place, value in zip(x + np.sign(shift) * 0.09, by.values(), strict=True):
+            ax.text(place, value, f"{value:.2f}", va="center", ha=side, fontsize=9)
     ax.set_xticks(range(len(by)), by)
     ax.set(
-        ylim=(0, 1.0), xlim=(-0.6, len(by) - 0.4), ylabel="correlation with the true residual",
+        ylim=(0, 1.0),
+        xlim=(-0.6, len(by) - 0.4),
+        ylabel="correlation with the true residual",
         title="How well the network guesses what the start lacks",
-    )  # fmt: skip
+    )
     ax.legend(frameon=False, loc="upper right", ncols=2)
-    _plain(ax)
+    tidy(ax, "y")
     return figure
 
 
@@ -160,17 +159,11 @@ def memory(curves: Mapping[str, Mapping[int, float]]) -> Figure:
     ax = figure.subplots()
     ax.axhline(0, color="black", linewidth=1)
     for marker, (world, curve) in zip("so", curves.items(), strict=True):
-        colour, end = WORLDS[world], list(curve.values())[-1]
-        ax.plot(list(curve), list(curve.values()), marker=marker, color=colour, label=world)
-        ax.annotate(
-            world,
-            (list(curve)[-1], end),
-            (-8, 10 if end > 0 else -28),
-            textcoords="offset points",
-            ha="right",
-            fontsize=11,
-        )
-    ax.annotate("the start alone", (20, 0), (0, 4), textcoords="offset points", fontsize=9)
+        counts, shares = list(curve), list(curve.values())
+        ax.plot(counts, shares, marker=marker, color=WORLDS[world], label=world)
+        shift = (-8, 10 if shares[-1] > 0 else -28)
+        _note(ax, world, (counts[-1], shares[-1]), shift, ha="right", fontsize=11)
+    _note(ax, "the start alone", (20, 0), (0, 4))
     ax.set(
         xscale="log",
         ylim=(-0.4, 1.02),
@@ -178,12 +171,21 @@ def memory(curves: Mapping[str, Mapping[int, float]]) -> Figure:
         ylabel="share of the residual explained",
         title="Copy what the most similar surroundings had",
     )
-    _plain(ax)
+    tidy(ax, "y")
     return figure
 
 
-def gains(panels: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]],
-          bars: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Figure:  # fmt: skip
+def _note(
+    ax: Axes, text: str, at: tuple[float, float], shift: tuple[float, float], **how: Any
+) -> None:
+    """Words beside a point of the data, `shift` in printer's points from it."""
+    ax.annotate(text, at, shift, textcoords="offset points", **({"fontsize": 9} | how))
+
+
+def gains(
+    panels: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]],
+    bars: Mapping[str, Mapping[str, tuple[float, float, float]]],
+) -> Figure:
     """Gains in dB of single pictures, by photograph, with a mean and interval for each bucket.
 
     panels: title -> bucket -> photograph -> gains; bars: title -> bucket -> (mean, low, high).
@@ -194,35 +196,30 @@ def gains(panels: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]],
         ax.axhline(0, color="black", linewidth=1)
         for x, (bucket, photographs) in enumerate(buckets.items()):
             for i, (name, values) in enumerate(photographs.items()):
-                ax.plot(
-                    np.full(len(values), x - 0.3 + 0.11 * i),
-                    values,
-                    MARKERS[i],
-                    color=COLOURS[i],
-                    markersize=4.5,
-                    alpha=0.8,
-                    linestyle="none",
-                    label=name if x == 0 else None,
-                )
+                dots: Any = {"color": COLOURS[i], "markersize": 4.5, "alpha": 0.8}
+                label = name if x == 0 else None
+                places = np.full(len(values), x - 0.3 + 0.11 * i)
+                ax.plot(places, values, MARKERS[i], linestyle="none", label=label, **dots)
             mean, low, high = bars[title][bucket]
-            ax.errorbar(
-                x + 0.31, mean, [[mean - low], [high - mean]], fmt="X", color="black", capsize=4,
-                markersize=7, linewidth=1.6, label="mean and its 95 % interval" if x == 0 else None,
-            )  # fmt: skip
+            cross: Any = {"fmt": "X", "color": "black", "markersize": 7}
+            whiskers: Any = {"capsize": 4, "linewidth": 1.6}
+            label = "mean and its 95 % interval" if x == 0 else None
+            spread = [[mean - low], [high - mean]]
+            ax.errorbar(x + 0.31, mean, spread, label=label, **cross, **whiskers)
         ax.set_xticks(range(len(buckets)), buckets)
         ax.set_yticks(range(-2, 9))
         ax.set_title(title, fontsize=11)
-        _plain(ax)
+        tidy(ax, "y")
     axes[0].set_ylabel("gain in hole PSNR, dB")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False, fontsize=9)
     return figure
 
 
-def by_distance(
-    worlds: Mapping[str, tuple[Sequence[float], Mapping[str, Sequence[float]],
-                               Mapping[str, Sequence[float]]]],
-) -> Figure:  # fmt: skip
+Curves = Mapping[str, Sequence[float]]  # by name of the method
+
+
+def by_distance(worlds: Mapping[str, tuple[Sequence[float], Curves, Curves]]) -> Figure:
     """For each world (distances, error by method, detail by method), error above detail."""
     figure = Figure(figsize=(9, 5.6), layout="constrained")
     axes = figure.subplots(2, len(worlds), sharex=True, sharey="row")
@@ -232,12 +229,11 @@ def by_distance(
                 COLOURS, MARKERS, curves.items(), strict=False
             ):
                 ax.plot(distance, values, color=colour, marker=marker, markersize=5, label=name)
-            _plain(ax)
+            tidy(ax, "y")
         column[0].set_title(world, fontsize=11)
         column[1].set_xlabel("distance from the hole's edge, pixels")
         column[1].axhline(1, color="black", linewidth=1, linestyle="--")
-    axes[1, 1].annotate("the original", (distance[-1], 1), (0, -13), textcoords="offset points",
-                        ha="right", fontsize=9)  # fmt: skip
+    _note(axes[1, 1], "the original", (distance[-1], 1), (0, -13), ha="right")
     axes[0, 0].set_ylim(0, None)
     axes[1, 0].set_ylim(0, 1.08)
     axes[0, 0].set_ylabel("mean absolute error\n(of a range of 1)")
@@ -267,8 +263,7 @@ def jumps(worlds: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Figure:
         ax.set_xticks([0.25, 0.5, 1, 2, 4], ["1/4", "1/2", "1", "2", "4"])
         ax.minorticks_off()
         ax.set(title=world, xlabel="jump across the edge / that of the original")
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.grid(alpha=0.3)
+        tidy(ax)
     axes[0].invert_yaxis()
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
@@ -281,18 +276,18 @@ def ranks(buckets: Mapping[str, Mapping[str, tuple[float, float]]], bold: str = 
     axes = figure.subplots(1, len(buckets))
     for ax, (bucket, values) in zip(axes, buckets.items(), strict=True):
         names = list(values)
-        orders = [sorted(names, key=lambda n, k=k: -values[n][k]) for k in (0, 1)]  # type: ignore[misc]
+        by_psnr = sorted(names, key=lambda name: -values[name][0])
+        by_ssim = sorted(names, key=lambda name: -values[name][1])
         for name in names:
-            left, right = (order.index(name) for order in orders)
+            left, right = by_psnr.index(name), by_ssim.index(name)
             colour = BLUE if name == bold else ORANGE if left != right else GREY
             ax.plot([0, 1], [left, right], color=colour, marker="o", linewidth=2)
             for x, y, side in ((-0.14, left, "right"), (1.14, right, "left")):
                 ax.text(x, y, name, ha=side, va="center", fontsize=8, color="black")
-        ax.set(xlim=(-1.5, 2.5), ylim=(len(names) - 0.5, -0.9), xticks=[], yticks=[])
+        ax.set(xlim=(-1.5, 2.5), ylim=(len(names) - 0.5, -0.9))
         ax.text(0, -0.6, "PSNR", ha="center", fontsize=9)
         ax.text(1, -0.6, "SSIM", ha="center", fontsize=9)
-        ax.spines[:].set_visible(False)
-        ax.set_title(bucket, fontsize=11)
+        bare(ax, bucket, size=11)
     return figure
 
 
@@ -308,26 +303,23 @@ def photograph(
     for ax, (title, picture) in zip(
         figure.subplots(1, len(pictures)), pictures.items(), strict=True
     ):
-        _picture(ax, picture, title)
+        ax.imshow(_coarse(picture), interpolation="none")
+        bare(ax, title)
         for name, box in outlines.items():
             left, top, w, h = (value / scale for value in box)
-            for colour, width in (("white", 3), ("black", 1)):  # seen on any ground
-                ax.add_patch(
-                    Rectangle((left, top), w, h, fill=False, edgecolor=colour, linewidth=width)
-                )
+            for colour, line in (("white", 3), ("black", 1)):  # seen on any ground
+                frame = Rectangle((left, top), w, h, fill=False, edgecolor=colour, linewidth=line)
+                ax.add_patch(frame)
             ax.text(left, top - 3, name, color="white", fontsize=9, va="bottom", bbox=label)
     return figure
 
 
 def before_and_after(columns: Mapping[str, tuple[np.ndarray, ...]], rows: Sequence[str]) -> Figure:
     """Named columns of windows (H, W, 3) uint8, one for each of the named rows."""
-    figure = Figure(figsize=(9, 2.35 * len(rows) + 0.3), layout="constrained")
-    widths = [pictures[0].shape[1] / pictures[0].shape[0] for pictures in columns.values()]
-    axes = figure.subplots(len(rows), len(columns), width_ratios=widths, squeeze=False)
-    for column, (title, pictures) in zip(axes.T, columns.items(), strict=True):
-        for ax, picture in zip(column, pictures, strict=True):
-            _picture(ax, picture)
-        column[0].set_title(title, fontsize=10)
-    for ax, name in zip(axes[:, 0], rows, strict=True):
-        ax.set_ylabel(name, fontsize=11)
+    shown = {
+        name: [_coarse(pictures[row]) for pictures in columns.values()]
+        for row, name in enumerate(rows)
+    }
+    figure = picture_grid(shown, list(columns), frame=None, name_size=11)
+    figure.set_size_inches(9, 2.35 * len(rows) + 0.3)
     return figure

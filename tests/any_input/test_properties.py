@@ -221,7 +221,7 @@ def test_windows_share_out_the_hole_and_leave_a_margin(height, width, margin, da
     st.integers(1, 260),
     st.integers(1, 260),
     kinds,
-    st.sampled_from([completion.LARGEST, 96]),
+    st.sampled_from([completion.MAX_SIDE, 96]),
     seeds,
     st.data(),
 )
@@ -231,7 +231,7 @@ def test_a_crop_that_contains_a_window_is_completed_there_as_the_whole_photograp
 ):
     image, hole = pixels(height, width, seed), data.draw(holes(height, width))
     assume(hole.any() and not hole.all())
-    with mock.patch.object(completion, "LARGEST", largest):  # else such holes never need pieces
+    with mock.patch.object(completion, "MAX_SIDE", largest):  # else such holes never need pieces
         whole = np.asarray(complete(NETWORKS[kind], image, hole))
         window, part = data.draw(st.sampled_from(list(windows(hole))))
         crop = tuple(

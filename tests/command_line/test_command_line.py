@@ -16,7 +16,8 @@ from inpaint_lib import complete as complete_one
 from inpaint_lib import paths, prepare
 from inpaint_lib.checkpoints import load_model
 from inpaint_lib.photographs import evaluation
-from inpaint_lib.photographs.prepare import held_out_pairs, write_pairs
+from inpaint_lib.photographs.pairs import held_out_pairs
+from inpaint_lib.photographs.prepare import write_pairs
 from inpaint_lib.photographs.sources import Source
 from inpaint_lib.pictures import read_picture
 

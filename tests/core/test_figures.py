@@ -6,9 +6,10 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from inpaint_lib.figures import learning_curve, sample_grid
+from inpaint_lib.figures import FRAME, learning_curve, picture_grid, sample_grid
 
 
 def picture(seed: int, side: int = 12) -> np.ndarray:
@@ -51,6 +52,22 @@ def test_the_grid_does_not_smooth_pixels():
 def test_rows_of_different_lengths_are_refused():
     with pytest.raises(ValueError, match="zip"):
         sample_grid({"a": [picture(0)], "b": [picture(0), picture(1)]})
+
+
+def test_columns_of_the_grid_are_as_wide_as_their_pictures():
+    wide = np.zeros((10, 30, 3), dtype=np.uint8)
+    figure = picture_grid({"": [picture(0), wide]}, side=2, room=(1, 0.5))
+    assert figure.get_size_inches().tolist() == [1 + 2 * (1 + 3), 2.5]
+    figure.canvas.draw()
+    square, broad = (ax.get_window_extent().width for ax in figure.axes)
+    assert broad == pytest.approx(3 * square, rel=0.1)
+
+
+def test_a_frame_has_its_colour_or_is_not_there():
+    [framed] = picture_grid({"": [picture(0)]}).axes
+    [bare] = picture_grid({"": [picture(0)]}, frame=None).axes
+    assert {to_hex(spine.get_edgecolor()) for spine in framed.spines.values()} == {FRAME}
+    assert not any(spine.get_visible() for spine in bare.spines.values())
 
 
 def test_the_learning_curve_has_titles_and_labelled_axes():

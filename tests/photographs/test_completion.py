@@ -245,7 +245,7 @@ def big_hole(shape: tuple[int, int] = (230, 250)) -> np.ndarray:
 def test_large_holes_too_keep_known_pixels_and_hide_hidden_ones(
     options, hole, largest, monkeypatch
 ):
-    monkeypatch.setattr(completion, "LARGEST", largest)
+    monkeypatch.setattr(completion, "MAX_SIDE", largest)
     image, other = picture(230, 250), picture(230, 250, seed=1)
     done = np.asarray(complete(random_network(**options), image, hole))
     assert np.array_equal(done[~hole], image[~hole])
@@ -256,7 +256,7 @@ def test_large_holes_too_keep_known_pixels_and_hide_hidden_ones(
 
 @pytest.mark.parametrize("largest", [80, 512])
 def test_a_deep_hole_is_completed_on_a_reduced_picture(largest, monkeypatch):
-    monkeypatch.setattr(completion, "LARGEST", largest)
+    monkeypatch.setattr(completion, "MAX_SIDE", largest)
     image, model = np.full((230, 250, 3), 90, dtype=np.uint8), Painter(90 / 255)
     done = np.asarray(complete(model, image, big_hole()))
     assert np.abs(done.astype(int) - 90).max() <= 1
@@ -277,7 +277,7 @@ def test_a_deep_hole_joins_its_surroundings_without_a_step():
 
 
 def test_a_piece_of_a_large_window_sees_those_before_it(monkeypatch):
-    monkeypatch.setattr(completion, "LARGEST", 96)
+    monkeypatch.setattr(completion, "MAX_SIDE", 96)
     image, hole, model = picture(60, 300), np.zeros((60, 300), dtype=bool), Painter(1.0)
     hole[20:40, 20:280] = True
     done = np.asarray(complete(model, image, hole))
@@ -313,6 +313,6 @@ def test_a_hole_done_at_a_reduced_size_comes_back_up_without_a_step():
         return float(np.abs(edges).mean())
 
     done = np.asarray(complete(model, image, hole))
-    assert completion.DEEPEST < 90  # the hole's middle is deeper: it is done at a reduced size
+    assert completion.MAX_DEPTH < 90  # the hole's middle is deeper: it is done at a reduced size
     assert jump(done) < 0.5 * jump(smooth(push_pull)(image, hole))
     assert jump(done) < 1.1 * jump(image)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from inpaint_lib import prepare
+from inpaint_lib import paths, prepare
 from inpaint_lib.photographs import recipes as module
 
 
@@ -18,7 +18,8 @@ def tiny(tmp_path, monkeypatch):
     def here(*parts: str):
         return tmp_path.joinpath(*parts)
 
-    monkeypatch.setattr(module, "default_path", here)
+    for place in (module, paths):
+        monkeypatch.setattr(place, "default_path", here)
     monkeypatch.setattr(module, "ensure_prepared", lambda: None)
     small = replace(module.demo_config(), epochs=2, batch_size=8, hidden_channels=4)
     monkeypatch.setattr(module, "demo_config", lambda: replace(small))

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 from factories import PATCHED, random_network
+from PIL import Image
 
-from inpaint_lib import PixelRNN, complete
+from inpaint_lib import PixelRNN, complete, fit
+from inpaint_lib import __main__ as command_line
 from inpaint_lib.photographs import fitting
-from inpaint_lib.photographs.fitting import fit
 
 
 def stripes(height: int = 96, width: int = 112) -> np.ndarray:
@@ -45,7 +46,7 @@ def test_fitting_continues_what_repeats_itself(monkeypatch):
     occluded = np.where(hole[..., None], 0, original).astype(np.uint8)
     plain = complete(model, occluded, hole)
     counted_in_steps(monkeypatch, 60)
-    fitted = complete(model, occluded, hole, fit_seconds=60)
+    fitted = complete(fit(model, occluded, hole, seconds=60), occluded, hole)
     assert error(fitted, original, hole) < 0.9 * error(plain, original, hole)
     assert np.array_equal(np.asarray(fitted)[~hole], original[~hole])
     for name, tensor in model.state_dict().items():
@@ -58,7 +59,8 @@ def test_nothing_of_the_hidden_pixels_is_learned(monkeypatch):
     for hidden in (0, 255):
         counted_in_steps(monkeypatch, 3)
         picture = np.where(hole[..., None], hidden, original).astype(np.uint8)
-        results.append(np.asarray(complete(model, picture, hole, fit_seconds=3)))
+        fitted = fit(model, picture, hole, seconds=3)
+        results.append(np.asarray(complete(fitted, picture, hole)))
     assert np.array_equal(results[0][hole], results[1][hole])
 
 
@@ -89,4 +91,36 @@ def test_a_photograph_with_too_little_known_is_refused_with_a_remedy():
     hole = np.zeros((96, 112), dtype=bool)
     hole[::20, ::20] = True
     with pytest.raises(ValueError, match="without fitting"):
-        complete(network(), stripes(), hole, fit_seconds=1)
+        fit(network(), stripes(), hole, seconds=1)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+def test_no_time_to_fit_in_is_refused(seconds):
+    with pytest.raises(ValueError, match="seconds"):
+        fit(network(), stripes(), box(), seconds=seconds)
+
+
+def test_a_mask_of_another_size_is_refused_as_in_completing():
+    with pytest.raises(ValueError, match="one size"):
+        fit(network(), stripes(), box()[:-1], seconds=1)
+
+
+def test_the_command_fits_first_and_completes_with_the_fitted_network(tmp_path, monkeypatch):
+    asked = []
+
+    def fit_at_once(model, picture, hole, seconds):
+        asked.append((np.asarray(hole), seconds))
+        return network()
+
+    monkeypatch.setattr(fitting, "fit", fit_at_once)
+    photo = tmp_path / "stripes.png"
+    Image.fromarray(stripes()).save(photo)
+    box_given = ((8, 4, 16, 16),)  # left, top, width, height
+    assert command_line.complete((photo,), box=box_given, fit=2.5) == 0
+    [(hole, seconds)] = asked
+    assert seconds == 2.5
+    assert np.array_equal(hole, box())
+    done = np.asarray(Image.open(tmp_path / "stripes_completed.png"))
+    assert np.array_equal(done, complete(network(), stripes(), box()))
+    with pytest.raises(ValueError, match="fit -1"):
+        command_line.complete((photo,), box=box_given, fit=-1)

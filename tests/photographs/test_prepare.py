@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from inpaint_lib import prepare
+from inpaint_lib import paths, prepare
+from inpaint_lib.photographs import pairs as cutting
 from inpaint_lib.photographs import prepare as module
-from inpaint_lib.photographs.prepare import flat, tiles
+from inpaint_lib.photographs.pairs import flat, tiles
 from inpaint_lib.photographs.sources import TEST, TRAIN, VAL, brick_source, tutorial_sources
 
 SPLITS = ["train", "val", "test"]
@@ -399,7 +400,7 @@ def test_interrupted_it_can_be_started_again(photos, tmp_path, monkeypatch, agai
     if again:
         prepare_few(photos, out)
 
-    real, calls = module.bucket_hole, []
+    real, calls = cutting.bucket_hole, []
 
     def interrupted(*args):
         calls.append(1)
@@ -407,7 +408,7 @@ def test_interrupted_it_can_be_started_again(photos, tmp_path, monkeypatch, agai
             raise KeyboardInterrupt
         return real(*args)
 
-    monkeypatch.setattr(module, "bucket_hole", interrupted)
+    monkeypatch.setattr(cutting, "bucket_hole", interrupted)
     with pytest.raises(KeyboardInterrupt):
         prepare_few(photos, out, seed=1)
     monkeypatch.undo()
@@ -438,7 +439,8 @@ def test_without_a_network_flowers102_says_what_else_to_do(tmp_path, monkeypatch
 
 def test_what_this_version_has_prepared_is_not_made_again(monkeypatch, tmp_path):
     calls = []
-    monkeypatch.setattr(module, "default_path", lambda *parts: tmp_path.joinpath(*parts))
+    for place in (module, paths):
+        monkeypatch.setattr(place, "default_path", lambda *parts: tmp_path.joinpath(*parts))
     monkeypatch.setattr(module, "prepare", lambda: calls.append(1))
     manifests = [tmp_path / "dataset" / "test", tmp_path / "dataset" / "bricks" / "test"]
     for folder in manifests:

@@ -12,7 +12,7 @@ from inpaint_lib.photographs.recipes import preset, rebuild
 def few(tmp_path, monkeypatch):
     """Everything below tmp_path; four pairs, one epoch, a small network."""
     monkeypatch.setattr(recipes, "default_path", lambda *parts: tmp_path.joinpath(*parts))
-    monkeypatch.setattr(recipes, "PAIRS", 8)
+    monkeypatch.setattr(recipes, "TRAIN_PAIRS", 8)
     monkeypatch.setattr(recipes, "EPOCHS", {"photographs": 1, "bricks": 2})
     small = {"hidden_channels": 8, "batch_size": 4}
     monkeypatch.setattr(recipes, "PRESET", recipes.PRESET | small)

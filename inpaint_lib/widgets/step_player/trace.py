@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...holes import boxes_mask
 from ...model import PixelRNN
-from ...pictures import to_tensor
+from ...pictures import cover, to_mask, to_tensor
 
 Maps = TypeVar("Maps", Tensor, np.ndarray)
 
@@ -99,7 +99,7 @@ def blind_pixels(hole: np.ndarray, field: int, patch: int = 1) -> np.ndarray:
 
     field: its width in px; patch: px, the pixels of a patch have their field in common.
     """
-    known = torch.from_numpy(~hole)[None, None].float()
+    known = to_mask(~hole)
     known = F.max_pool2d(known, patch, ceil_mode=True)  # one known pixel tells of its patch
     reach = field // patch
     reached = F.max_pool2d(known, reach, stride=1, padding=reach // 2)
@@ -122,9 +122,9 @@ def trace_hole(model: PixelRNN, fields: list[int], photograph: np.ndarray, side:
     """
     height, width = photograph.shape[:2]
     hole = square_hole((height, width), side)
-    occluded = np.where(hole[..., None], 0, photograph).astype(np.uint8)
+    occluded = cover(photograph, hole)
     with torch.inference_mode():
-        steps, _ = watch(model, to_tensor(occluded), torch.from_numpy(hole)[None, None].float())
+        steps, _ = watch(model, to_tensor(occluded), to_mask(hole))
     blind = [blind_pixels(hole, field, model.patch_size) for field in fields]
     arrays = [Snapshot(*(values[0].numpy() for values in step)) for step in steps]
     return Trace(occluded, hole, arrays, fields, blind, model.patch_size)

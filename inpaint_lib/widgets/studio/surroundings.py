@@ -4,16 +4,15 @@ from math import ceil
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ...figures import pictures_in_rows
+from ...figures import picture_grid
 from ...filling import push_pull
 from ...metrics import psnr
 from ...photographs import baselines
 from ...photographs.completion import windows
-from ...pictures import to_tensor
+from ...pictures import cover, to_mask, to_tensor
 
 RADIUS = 5  # px, of OpenCV's methods
 CLASSICS = {
@@ -54,7 +53,7 @@ def neighbourhood(
 def fills(near: Neighbourhood, *, biharmonic: bool = False) -> dict[str, np.ndarray]:
     """The network's result and the classics' (H, W, 3) uint8, by name."""
     methods = CLASSICS | ({"biharmonic": baselines.biharmonic} if biharmonic else {})
-    occluded = np.where(near.hole[..., None], 0, near.photo).astype(np.uint8)
+    occluded = cover(near.photo, near.hole)
     return {"network": near.network} | {
         name: method(occluded, near.hole) for name, method in methods.items()
     }
@@ -62,17 +61,16 @@ def fills(near: Neighbourhood, *, biharmonic: bool = False) -> dict[str, np.ndar
 
 def hole_psnr(filled: np.ndarray, near: Neighbourhood) -> float:
     """PSNR in dB over the hole's pixels, against what was painted over."""
-    mask = torch.from_numpy(near.hole)[None, None].float()
-    return psnr(to_tensor(filled), to_tensor(near.photo), mask).item()
+    return psnr(to_tensor(filled), to_tensor(near.photo), to_mask(near.hole)).item()
 
 
 def draw_fills(near: Neighbourhood, filled: dict[str, np.ndarray]) -> Figure:
     """The neighbourhood with its hole in white, and as each method fills it, with its PSNR."""
-    occluded = np.where(near.hole[..., None], 255, near.photo).astype(np.uint8)
+    occluded = cover(near.photo, near.hole, 255)
     titles = [f"{name}\n{hole_psnr(picture, near):.1f} dB" for name, picture in filled.items()]
     height, width = near.hole.shape
     side = 10.4 / max(5, len(filled) + 1)
-    figure = pictures_in_rows({"": [occluded, *filled.values()]}, ["hole\n", *titles], side=side)
+    figure = picture_grid({"": [occluded, *filled.values()]}, ["hole\n", *titles], side=side)
     figure.set_size_inches(10.4, min(side * height / width, 4) + 0.5)
     for ax in figure.axes:
         ax.set_anchor("S")  # what is left over goes above the titles
