@@ -140,7 +140,7 @@ def _boxes(u: Tensor, size: tuple[int, int], longest: int | None) -> Tensor:
     least = min(8, most)
     there, across, down, x, y = u.unbind(dim=2)  # each (B, 2)
     # The second box is there in half of the holes: its number says both, and how large it is.
-    exists = there >= torch.tensor([0.0, 0.5], device=u.device)
+    exists = there >= torch.arange(2, device=u.device) / 2
     there = torch.stack([there[:, 0], 2 * there[:, 1] - 1], dim=1).clamp(min=0)
     longer = least * (most / least) ** there
     shorter = (0.85 * longer).round()
@@ -165,7 +165,7 @@ def _strokes(u: Tensor, size: tuple[int, int]) -> Tensor:
     height, width = size
     thinnest = min(WIDTHS[0], min(size) / 4)
     thickest = min(WIDTHS[1], min(size) / 4)
-    start = u[..., :2] * torch.tensor([width, height], device=u.device)  # (B, S, 2): x, y
+    start = torch.stack([width * u[..., 0], height * u[..., 1]], dim=-1)  # (B, S, 2): x, y
     brush = thinnest + (thickest - thinnest) * u[..., 3]
     pieces = 4 + (5 * u[..., 4]).floor()
     turns = 0.6 * torch.special.ndtri(u[..., 5:].clamp(1e-6, 1 - 1e-6))  # normal, in radians
