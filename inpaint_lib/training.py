@@ -279,6 +279,8 @@ def train_step(
         losses.loss.backward()
     else:
         scaler.scale(losses.loss).backward()
+        # A norm that overflows turns the gradient into NaN (inf / inf), which unscaling notices.
+        nn.utils.clip_grad_norm_(model.parameters(), math.inf)
         scaler.unscale_(optimizer)
     norm = nn.utils.clip_grad_norm_(model.parameters(), grad_clip or float("inf"))
     loss = losses.loss.detach()
