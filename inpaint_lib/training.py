@@ -108,7 +108,7 @@ class TrainConfig:
     fresh_holes: bool = False
     """Draw new holes at every step instead of using the stored ones."""
     hole_kind: HoleKind = "both"
-    """Which holes to draw; see `random_hole`."""
+    """Which holes to draw; see `holes_from`."""
     longest_hole: int | None = None
     """Longest side of a fresh box in pixels; None: three quarters of the crop."""
     turns: bool = False
