@@ -788,6 +788,56 @@ def test_two_processes_give_one_log_one_checkpoint_and_the_single_process_result
         torch.testing.assert_close(two.state_dict()[name], value, rtol=0, atol=2e-3)
 
 
+FLOAT64 = Path(__file__).parents[1] / "programs" / "train_in_float64.py"
+
+
+@pytest.mark.parametrize(("source", "processes"), [("pairs", 2), ("pictures", 3)])
+def test_processes_compute_what_one_does_with_the_whole_batch(
+    pairs, pictures, tmp_path, source, processes
+):
+    """In float64, where sums in another order agree to many digits."""
+    data = {"in_memory": True, "batch_size": 4}  # the second batch of six pairs is a smaller one
+    if source == "pictures":
+        data = {"data_dir": pictures, "batch_size": 12, "epoch_size": 18}
+
+    def trained(processes: int) -> dict:
+        config = config_for(
+            pairs,
+            tmp_path / f"{processes}",
+            patch_size=4,
+            norm="group",
+            prefill="thin-plate",
+            standardize=True,
+            fresh_holes=True,
+            turns=True,
+            ema=0.9,
+            grad_clip=0.5,
+            hole_term="psnr",
+            schedule="one-cycle",
+            **data,
+        )
+        launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+        program = [FLOAT64, json.dumps(config.plain())]
+        subprocess.run(
+            [sys.executable, *(launch if processes > 1 else []), *program],
+            check=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            timeout=240,
+        )
+        return torch.load(config.save_dir / "state.pth", weights_only=True)
+
+    one, several = trained(1), trained(processes)
+    for part in ("model", "trained"):
+        for name, value in one[part].items():
+            assert value.dtype == torch.float64
+            torch.testing.assert_close(several[part][name], value, rtol=0, atol=1e-10)
+    assert one["optimizer"]["state"][0]["step"] == 2 * 2
+    assert one["history"][0]["total loss"] != one["history"][1]["total loss"]
+    for single, shared in zip(one["history"], several["history"], strict=True):
+        assert shared == pytest.approx(single, abs=1e-10)
+
+
 def test_a_batch_that_the_processes_cannot_share_is_refused(pairs, tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "0")
