@@ -64,15 +64,14 @@ def thin_plate(image: Tensor, mask: Tensor) -> Tensor:
 def _bend(u: Tensor, mask: Tensor, steps: int) -> Tensor:
     """Conjugate gradients for `A u = 0` in the hole, A = Laplacian squared - TENSION Laplacian."""
     residual = _energy_gradient(u).mul_(-mask)
-    direction = residual.clone()
+    direction = residual
     size = _dot(residual, residual)
     solved = 1e-8 * size.clamp(min=1e-6)  # beyond it float32 would only add noise
-    u = u.clone()
     for _ in range(steps):
         bent = _energy_gradient(direction).mul_(mask)
         step = size / _dot(direction, bent).clamp(min=1e-12) * (size > solved)
-        u.addcmul_(step, direction)
-        residual.addcmul_(step, bent, value=-1)
+        u = torch.addcmul(u, step, direction)
+        residual = torch.addcmul(residual, step, bent, value=-1)
         before = size
         size = _dot(residual, residual)
         direction = torch.addcmul(residual, size / before.clamp(min=1e-12), direction)

@@ -1,5 +1,6 @@
 """Holes: boxes and brush strokes, drawn at random into a mask or into those of a batch."""
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -140,7 +141,7 @@ def _boxes(u: Tensor, size: tuple[int, int], longest: int | None) -> Tensor:
     least = min(8, most)
     there, across, down, x, y = u.unbind(dim=2)  # each (B, 2)
     # The second box is there in half of the holes: its number says both, and how large it is.
-    exists = there >= 0.5 * torch.arange(2, device=u.device)
+    exists = there >= torch.arange(2, device=u.device) / 2
     there = torch.stack([there[:, 0], 2 * there[:, 1] - 1], dim=1).clamp(min=0)
     longer = least * (most / least) ** there
     shorter = (0.85 * longer).round()
@@ -161,27 +162,38 @@ def _strokes(u: Tensor, size: tuple[int, int]) -> Tensor:
     """(B, height, width) bool, True under wandering strokes, from numbers u (B, strokes, STROKE).
 
     A pixel is covered when its distance to a straight piece is at most half the brush's width.
+    Looked at are only the pixels of a square around each piece.
     """
     height, width = size
-    thinnest = min(WIDTHS[0], min(size) / 4)
-    thickest = min(WIDTHS[1], min(size) / 4)
+    quarter = max(1.5, min(size) / 4)  # 1.5: wider than a pixel's diagonal, so none falls between
+    thinnest = min(WIDTHS[0], quarter)
+    thickest = min(WIDTHS[1], quarter)
+    longest = min(18.0, quarter)
     start = torch.stack([width * u[..., 0], height * u[..., 1]], dim=-1)  # (B, S, 2): x, y
     brush = thinnest + (thickest - thinnest) * u[..., 3]
     pieces = 4 + (5 * u[..., 4]).floor()
     turns = 0.6 * torch.special.ndtri(u[..., 5:].clamp(1e-6, 1 - 1e-6))  # normal, in radians
     angle = 2 * torch.pi * u[..., 2:3] + turns.cumsum(dim=-1)  # (B, S, TURNS)
     drawn = torch.arange(TURNS, device=u.device) < pieces[..., None]
-    length = min(18.0, min(size) / 4) * drawn
+    length = longest * drawn
     step = torch.stack([length * angle.cos(), length * angle.sin()], dim=-1)  # (B, S, TURNS, 2)
     begin = start[..., None, :] + step.cumsum(dim=-2) - step
-    x = torch.arange(width, device=u.device) + 0.5 - begin[..., 0, None]  # (B, S, TURNS, width)
-    y = torch.arange(height, device=u.device) + 0.5 - begin[..., 1, None]
-    x = x[..., None, :]
-    y = y[..., :, None]
+    side = math.ceil(longest + thickest) + 1
+    corner = (begin + step / 2 - side / 2).floor()
+    pixel = corner[..., None, :] + torch.arange(side, device=u.device)[:, None]
+    column = pixel[..., None, :, 0]  # (B, S, TURNS, 1, side)
+    row = pixel[..., :, None, 1]
+    x = column + 0.5 - begin[..., 0, None, None]
+    y = row + 0.5 - begin[..., 1, None, None]
     dx = step[..., 0, None, None]
     dy = step[..., 1, None, None]
     # The nearest point of a piece is begin + t step, with t clipped to [0, 1].
     t = ((x * dx + y * dy) / (dx**2 + dy**2).clamp(min=1e-12)).clamp(0, 1)
     squared = (x - t * dx) ** 2 + (y - t * dy) ** 2
-    near = squared <= (brush[..., None, None, None] / 2) ** 2
-    return near.flatten(1, 2).any(dim=1)
+    near = squared <= (brush[..., None, None, None] / 2) ** 2  # (B, S, TURNS, side, side)
+    near &= (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    beyond = height * width  # where all go that are not covered
+    place = (row * width + column).long().masked_fill(~near, beyond)
+    covered = torch.zeros(len(u), beyond + 1, dtype=torch.bool, device=u.device)
+    covered.scatter_(1, place.flatten(1), True)
+    return covered[:, :beyond].unflatten(1, size)

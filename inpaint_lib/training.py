@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast, get_type_hints
@@ -17,7 +18,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer, lr_scheduler
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import BatchSampler, DataLoader, Dataset, DistributedSampler
 from tqdm.auto import tqdm
 
@@ -107,7 +108,7 @@ class TrainConfig:
     fresh_holes: bool = False
     """Draw new holes at every step instead of using the stored ones."""
     hole_kind: HoleKind = "both"
-    """Which holes to draw; see `random_hole`."""
+    """Which holes to draw; see `holes_from`."""
     longest_hole: int | None = None
     """Longest side of a fresh box in pixels; None: three quarters of the crop."""
     turns: bool = False
@@ -278,6 +279,8 @@ def train_step(
         losses.loss.backward()
     else:
         scaler.scale(losses.loss).backward()
+        # A norm that overflows turns the gradient into NaN (inf / inf), which unscaling notices.
+        nn.utils.clip_grad_norm_(model.parameters(), math.inf)
         scaler.unscale_(optimizer)
     norm = nn.utils.clip_grad_norm_(model.parameters(), grad_clip or float("inf"))
     loss = losses.loss.detach()
@@ -365,9 +368,7 @@ class Trainer:
             init_scale=2.0**16 if half else 1.0,
             growth_interval=2000 if half else 2**31 - 1,
         )
-        self.average: AveragedModel | None = None
-        if config.ema is not None:
-            self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
+        self.average = None if config.ema is None else deepcopy(self.model)
         self.epoch = 0
         self.history: list[dict[str, float]] = []
         if state is not None:
@@ -376,7 +377,7 @@ class Trainer:
     @property
     def kept(self) -> PixelRNN:
         """The network that is validated and written: the running average where there is one."""
-        return self.model if self.average is None else cast("PixelRNN", self.average.module)
+        return self.model if self.average is None else self.average
 
     def steps(self) -> Iterator[Step]:
         """Train to the end, yielding a `Step` after every optimizer step.
@@ -425,8 +426,11 @@ class Trainer:
                 precision=config.precision,
                 scaler=self.scaler,
             )
-            if self.average is not None:
-                self.average.update_parameters(self.model)
+            if self.average is not None and config.ema is not None:
+                # Not through torch's AveragedModel: its counter of steps makes a GPU wait.
+                averages = list(self.average.parameters())
+                update = get_ema_multi_avg_fn(config.ema)
+                update(averages, list(self.model.parameters()), None)
             self.schedule.step()
             sums += len(batch.mask) * torch.stack([*losses, torch.ones_like(losses.loss)])
             unread.append(losses.loss)
@@ -528,15 +532,13 @@ class Trainer:
         }
         if self.average is not None:
             state["trained"] = self.model.state_dict()
-            state["averaged"] = self.average.n_averaged
         return state
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from what `state` returned."""
         self.model.load_state_dict(state.get("trained", state["model"]))
         if self.average is not None:
-            self.average.module.load_state_dict(state["model"])
-            self.average.n_averaged.copy_(state["averaged"])
+            self.average.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.scaler.load_state_dict(state["scaler"])

@@ -22,6 +22,26 @@ def test_a_saved_network_comes_back_in_eval_mode_with_the_same_output(options, t
         assert torch.equal(loaded(*batch), model.eval()(*batch))
 
 
+def test_a_refined_network_comes_back_with_the_same_output(tmp_path):
+    model = network(8, patch_size=4, refine=3)
+    save_model(model, tmp_path / "m.pth")
+    loaded = load_model(tmp_path / "m.pth", device="cpu")
+    assert loaded.config["refine"] == 3
+    with torch.no_grad():
+        assert torch.equal(loaded(*picture_and_mask(14, 11)), model(*picture_and_mask(14, 11)))
+
+
+def test_a_checkpoint_that_does_not_know_of_refine_loads(tmp_path):
+    model = network(8, patch_size=4)
+    save_model(model, tmp_path / "m.pth")
+    config = {name: value for name, value in model.config.items() if name != "refine"}
+    changed(tmp_path / "m.pth", config=config)
+    loaded = load_model(tmp_path / "m.pth", device="cpu")
+    assert loaded.config["refine"] == 0
+    with torch.no_grad():
+        assert torch.equal(loaded(*picture_and_mask(14, 11)), model(*picture_and_mask(14, 11)))
+
+
 def test_saving_leaves_only_the_file_itself(tmp_path):
     save_model(random_network(), tmp_path / "m.pth")
     save_model(random_network(seed=1), tmp_path / "m.pth")

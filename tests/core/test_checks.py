@@ -49,6 +49,9 @@ WRONG = {
 }
 
 
+VALUES = ("nan", "all-nan", "infinite", "minus-infinite", "above-1", "below-0")
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_wrong_tensor_is_refused_by_name(name, wrong):
@@ -75,6 +78,26 @@ def test_a_step_on_a_wrong_batch_changes_nothing(name, wrong):
         train_step(model, tuple(batch.values()), optimizer)
     assert all(torch.equal(value, before[k]) for k, value in model.state_dict().items())
     assert optimizer.state_dict()["state"] == {}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("wrong", ["nan", "all-nan", *(w for w in WRONG if w not in VALUES)])
+def test_a_step_that_does_not_wait_refuses_shapes_and_keeps_the_weights_of_nan(name, wrong):
+    error, spoil = WRONG[wrong]
+    torch.manual_seed(0)
+    model = PixelRNN(hidden_channels=2, num_layers=1, norm="group").train()
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    batch = triple()
+    batch[name] = spoil(batch[name])
+    scaler = torch.amp.GradScaler("cpu", init_scale=1.0)
+    if wrong in VALUES:
+        losses = train_step(model, tuple(batch.values()), optimizer, scaler=scaler)
+        assert losses.loss.isnan()
+    else:
+        with pytest.raises(error, match=r"^(occluded|original|mask): "):
+            train_step(model, tuple(batch.values()), optimizer, scaler=scaler)
+    assert all(torch.equal(value, before[k]) for k, value in model.state_dict().items())
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from PIL import Image
 from torchvision import transforms
 
 from inpaint_lib import ImageCompletionDataset
-from inpaint_lib.data import PairsInMemory, as_float
+from inpaint_lib.data import PairsInMemory, PicturesInMemory, as_float
 from inpaint_lib.pictures import read_picture
 
 WIDTH, HEIGHT = 48, 40
@@ -368,6 +368,123 @@ def test_what_is_kept_in_memory_gives_the_same_items(root, transform):
         for a, b in zip(item, again, strict=True):
             assert b.dtype == torch.uint8
             assert torch.equal(as_float(b), a)
+
+
+def test_pairs_kept_in_memory_are_drawn_in_the_order_asked(root):
+    kept = PairsInMemory(dataset(root))
+    drawn = kept.draw([2, 0, 2])
+    for i, index in enumerate([2, 0, 2]):
+        assert all(torch.equal(a[i], b) for a, b in zip(drawn, kept[index], strict=True))
+
+
+# Pictures of any size
+
+
+def photographs(folder: Path, *sizes: tuple[int, int]) -> list[np.ndarray]:
+    """Pictures (height, width) of noise, each in a range of values of its own, by name."""
+    rng = np.random.default_rng(0)
+    made = []
+    for i, (height, width) in enumerate(sizes):
+        made.append(rng.integers(60 * i, 60 * i + 60, (height, width, 3), dtype=np.uint8))
+        save(made[-1], folder / f"{i}.png")
+    return made
+
+
+def scaled(picture: np.ndarray, level: int) -> np.ndarray:
+    """At a size of 2^(-level / 2)."""
+    height, width = (round(side * 2 ** (-level / 2)) for side in picture.shape[:2])
+    resized = Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS)
+    return np.asarray(resized)
+
+
+def place_in(square: np.ndarray, picture: np.ndarray) -> tuple[int, int] | None:
+    """Where a square (h, h, 3) lies in a picture (H, W, 3): top, left."""
+    windows = np.lib.stride_tricks.sliding_window_view(picture, square.shape)[:, :, 0]
+    found = np.argwhere((windows == square).all(axis=(2, 3, 4)))
+    return None if len(found) == 0 else tuple(found[0].tolist())
+
+
+def test_squares_are_cut_from_each_picture_at_each_of_its_scales_and_anywhere(tmp_path):
+    pictures = photographs(tmp_path, (33, 40), (20, 90))
+    data = PicturesInMemory(tmp_path, 16)
+    levels = [[0, 1, 2], [0]]  # 33, 23, 16 pixels high; 20, and 14 would be too low
+    sizes = [[scaled(p, k) for k in ks] for p, ks in zip(pictures, levels, strict=True)]
+    owner = [0] * 4 + [1] * 5  # 2 x 2 squares of 16 x 16 fit into the first, 1 x 5 into the other
+    assert len(data) == len(owner)
+    generator, seen = torch.Generator().manual_seed(0), {0: set(), 1: set()}
+    for _ in range(20):
+        occluded, original, mask = data.draw(list(range(9)), generator)
+        assert original.dtype == torch.uint8
+        assert original.shape == (9, 3, 16, 16)
+        assert mask.shape == (9, 1, 16, 16)
+        assert not mask.any()
+        assert torch.equal(occluded, original)
+        for square, picture in zip(original.permute(0, 2, 3, 1).numpy(), owner, strict=True):
+            found = [place_in(square, candidate) for candidate in sizes[picture]]
+            [level] = [k for k, place in enumerate(found) if place is not None]
+            seen[picture].add((level, *found[level]))
+    assert {level for level, _, _ in seen[0]} == {0, 1, 2}
+    tops, lefts = ({place[k] for place in seen[1]} for k in (1, 2))
+    assert tops == set(range(20 - 16 + 1))
+    assert min(lefts) < 6
+    assert max(lefts) > 90 - 16 - 6
+
+
+def test_at_most_so_many_scales_are_kept(tmp_path):
+    photographs(tmp_path, (64, 64))
+    assert len(PicturesInMemory(tmp_path, 16).levels) == 5
+    assert len(PicturesInMemory(tmp_path, 16, scales=2).levels) == 2
+
+
+@pytest.mark.parametrize(("size", "enlarged"), [((9, 30), (16, 53)), ((12, 12), (16, 16))])
+def test_pictures_smaller_than_the_square_are_enlarged(tmp_path, size, enlarged):
+    [picture] = photographs(tmp_path, size)
+    data = PicturesInMemory(tmp_path, 16)
+    resized = Image.fromarray(picture).resize(enlarged[::-1], Image.Resampling.LANCZOS)
+    assert len(data) == enlarged[1] // 16
+    square = data.draw([0], torch.Generator().manual_seed(0)).original[0].permute(1, 2, 0).numpy()
+    assert place_in(square, np.asarray(resized)) is not None
+
+
+@pytest.mark.parametrize("count", [1, 3, 7, 25])
+def test_an_epoch_has_as_many_squares_as_asked_for(tmp_path, count):
+    photographs(tmp_path, (33, 40), (20, 90))
+    data = PicturesInMemory(tmp_path, 16, count=count)
+    assert len(data) == count
+    assert len(data.draw(list(range(count)), torch.Generator()).original) == count
+
+
+def test_squares_follow_from_their_generator_in_part_as_in_whole(tmp_path):
+    photographs(tmp_path, (33, 40), (20, 90))
+    data = PicturesInMemory(tmp_path, 16, count=6)
+
+    def drawn(indices: list[int], part: tuple[int, int], seed: int = 3) -> torch.Tensor:
+        return data.draw(indices, torch.Generator().manual_seed(seed), part).original
+
+    whole = drawn([0, 1, 2, 3, 4, 5], (0, 1))
+    assert torch.equal(whole, drawn([0, 1, 2, 3, 4, 5], (0, 1)))
+    assert not torch.equal(whole, drawn([0, 1, 2, 3, 4, 5], (0, 1), seed=4))
+    assert torch.equal(drawn([1, 3, 5], (1, 2)), whole[1::2])
+    assert torch.equal(drawn([2, 5], (2, 3)), whole[2::3])
+
+
+def test_an_item_to_look_at_is_the_same_each_time_with_a_hole_in_its_middle(tmp_path):
+    photographs(tmp_path, (33, 40))
+    data = PicturesInMemory(tmp_path, 16)
+    occluded, original, mask = data[1]
+    assert torch.equal(original, data[1].original)
+    assert set(mask.unique().tolist()) == {0, 255}
+    assert mask[0, 8, 8] == 255
+    assert torch.equal(occluded, original.masked_fill(mask > 0, 0))
+
+
+def test_a_folder_without_pictures_and_a_damaged_picture_are_named(tmp_path):
+    with pytest.raises(ValueError, match="no pictures"):
+        PicturesInMemory(tmp_path, 16)
+    photographs(tmp_path, (33, 40), (20, 90))
+    (tmp_path / "1.png").write_bytes(b"not a picture")
+    with pytest.raises(ValueError, match=r"1\.png: cannot be read"):
+        PicturesInMemory(tmp_path, 16)
 
 
 def test_a_tensor_of_floats_is_passed_on_as_it_is():

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
@@ -151,6 +152,54 @@ def test_ssim_has_the_right_gradients():
     assert torch.autograd.gradcheck(lambda x, y: ssim(x, y, window_size=3), (x, y))
     x, y = (noise(s, (2, 2, 7, 8), torch.float64).requires_grad_() for s in (0, 1))
     assert torch.autograd.gradcheck(ssim_map, (x, y), fast_mode=True)
+
+
+def by_convolution(
+    x: torch.Tensor, y: torch.Tensor, window_size: int = 7, sigma: float = 1.5, eps: float = 1e-6
+) -> torch.Tensor:
+    """The map written down with one convolution for each moment."""
+    channels = x.shape[1]
+    window = gaussian_window(window_size, sigma, channels, dtype=x.dtype)
+
+    def mean(z: torch.Tensor) -> torch.Tensor:
+        return F.conv2d(z, window, padding=window_size // 2, groups=channels)
+
+    mu_x, mu_y = mean(x), mean(y)
+    cov = mean(x * y) - mu_x * mu_y
+    var = mean(x * x) - mu_x**2 + mean(y * y) - mu_y**2
+    c1, c2 = 0.01**2, 0.03**2
+    return (2 * mu_x * mu_y + c1) * (2 * cov + c2) / ((mu_x**2 + mu_y**2 + c1) * (var + c2) + eps)
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((2, 3, 24, 31), {}),
+        ((1, 1, 7, 7), {}),
+        ((2, 2, 11, 20), {"window_size": 11, "sigma": 3.0}),
+        ((1, 3, 5, 6), {"window_size": 1}),
+        ((1, 3, 9, 8), {"window_size": 3, "eps": 0.0}),
+    ],
+)
+def test_map_and_gradients_equal_those_of_a_convolution(shape, options):
+    x, y = (noise(s, shape, torch.float64).requires_grad_() for s in (0, 1))
+    weights = noise(2, shape, torch.float64)
+    ours, plain = ssim_map(x, y, **options), by_convolution(x, y, **options)
+    torch.testing.assert_close(ours, plain, rtol=0, atol=1e-12)
+    ours = torch.autograd.grad((ours * weights).sum(), (x, y))
+    plain = torch.autograd.grad((plain * weights).sum(), (x, y))
+    torch.testing.assert_close(ours, plain, rtol=0, atol=1e-11)
+
+
+def test_ssim_has_the_right_second_derivatives():
+    x, y = (noise(s, (1, 2, 4, 3), torch.float64).requires_grad_() for s in (0, 1))
+    assert torch.autograd.gradgradcheck(lambda x, y: ssim_map(x, y, window_size=3), (x, y))
+
+
+def test_a_picture_laid_out_channels_last_scores_the_same():
+    x, y = noise(0), noise(1)
+    turned = x.to(memory_format=torch.channels_last)
+    torch.testing.assert_close(ssim_map(turned, y), ssim_map(x, y), rtol=0, atol=1e-6)
 
 
 def test_ssim_is_symmetric():

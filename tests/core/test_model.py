@@ -148,6 +148,83 @@ def test_standardized_a_flat_picture_stays_finite():
     assert all(p.grad.isfinite().all() for p in model.parameters())
 
 
+REFINED = PATCHED | {"refine": 5}
+
+
+def refined(**options) -> PixelRNN:
+    """A small network with a last part at full resolution that does something."""
+    model = network(16, **options)
+    with torch.no_grad():
+        model.refine[2].weight.normal_(0.0, 0.3, generator=torch.Generator().manual_seed(0))
+    return model
+
+
+@pytest.mark.parametrize("prefill", ["push-pull", "thin-plate"])
+@pytest.mark.parametrize("size", [(21, 18), (16, 16)])
+def test_refined_training_starts_at_exactly_the_fill(prefill, size):
+    torch.manual_seed(0)
+    model = PixelRNN(hidden_channels=4, **REFINED | {"prefill": prefill, "standardize": False})
+    image, mask = picture_and_mask(*size)
+    expected = FILLS[prefill](image, mask)
+    assert torch.equal(model.eval()(image, mask), expected)
+    model(image, mask).sum().backward()
+    assert model.refine[2].weight.grad.any()
+
+
+@pytest.mark.parametrize("options", [{"refine": 2}, {"refine": 3, "patch_size": 4}, REFINED])
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 5), (13, 30), (16, 16), (33, 18)])
+def test_refined_pictures_have_any_height_and_width(options, size):
+    with torch.no_grad():
+        out = refined(**options)(*picture_and_mask(*size))
+    assert out.shape == (1, 3, *size)
+    assert 0 <= out.min() <= out.max() <= 1
+
+
+@pytest.mark.parametrize("options", [{"refine": 2}, REFINED])
+def test_every_parameter_of_a_refined_network_gets_a_gradient(options):
+    model = refined(**options).train()
+    (model(*picture_and_mask(12, 12)) - 0.5).square().sum().backward()
+    assert [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def test_refining_looks_over_the_edges_of_patches():
+    """Each pixel of the output depends on pixels of its patch's neighbours in what is refined."""
+    model = refined(patch_size=4, refine=3)
+    seen = []
+    model.refine.register_forward_pre_hook(lambda m, args: seen.append(args[0]))
+    image, mask = picture_and_mask(16, 16)
+    with torch.no_grad():
+        model(image, mask)
+    [into] = seen
+    assert into.shape == (1, 3 + 4, 16, 16)
+    assert torch.equal(into[:, 3:6], image)
+    assert torch.equal(into[:, 6:], mask)
+    into = into.detach().requires_grad_()
+    model.refine(into)[0, :, 8, 8].sum().backward()  # the first pixel of a patch
+    touched = into.grad.abs().sum(dim=(0, 1)) > 0
+    assert touched.nonzero().amin(dim=0).tolist() == [6, 6]
+    assert touched.nonzero().amax(dim=0).tolist() == [10, 10]
+
+
+def test_without_refine_the_network_has_no_such_part():
+    assert PixelRNN(hidden_channels=4, **PATCHED).refine is None
+    assert PixelRNN(hidden_channels=4, **REFINED).config["refine"] == 5
+
+
+@pytest.mark.parametrize(("value", "error"), [(-1, ValueError), (1.5, TypeError)])
+def test_a_refine_that_is_no_number_of_channels_is_refused(value, error):
+    with pytest.raises(error, match=r"^refine "):
+        PixelRNN(refine=value)
+
+
+@pytest.mark.parametrize("prefill", ["push-pull", "thin-plate"])
+def test_gradients_pass_through_a_network_with_a_fill_to_the_picture(prefill):
+    image, mask = picture_and_mask(16, 16)
+    image.requires_grad_()
+    network(8, prefill=prefill, patch_size=4)(image, mask).sum().backward()
+    assert (image.grad * (1 - mask)).any()
+
+
 def test_an_unknown_prefill_is_refused():
     with pytest.raises(ValueError, match="choose one of 'push-pull', 'thin-plate', None"):
         PixelRNN(prefill="telea")

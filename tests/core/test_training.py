@@ -4,6 +4,8 @@ import json
 import signal
 import subprocess
 import sys
+from copy import deepcopy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +14,24 @@ from factories import a_batch, config_for, one_thread, program
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from inpaint_lib import ImageCompletionDataset, PixelRNN, load_model, psnr, ssim, train, train_step
-from inpaint_lib.training import TrainConfig, Trainer, completion_loss, run
+from inpaint_lib import (
+    ImageCompletionDataset,
+    PixelRNN,
+    load_model,
+    psnr,
+    ssim,
+    train,
+    train_step,
+    training,
+)
+from inpaint_lib.training import (
+    TrainConfig,
+    Trainer,
+    autocast_dtype,
+    completion_loss,
+    run,
+    validate,
+)
 
 
 def weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -138,15 +156,137 @@ def test_a_loss_that_is_not_a_number_stops_and_keeps_the_weights():
     assert torch.equal(before.nan_to_num(), after.nan_to_num())
 
 
-def test_bfloat16_computes_the_network_low_and_the_loss_in_float32():
+@pytest.mark.parametrize(
+    ("precision", "dtype"),
+    [("float32", torch.float32), ("bfloat16", torch.bfloat16), ("float16", torch.float16)],
+)
+def test_precision_computes_the_network_low_and_the_loss_in_float32(precision, dtype):
     batch, seen = a_batch(), []
     model = PixelRNN(hidden_channels=4)
     model.output_conv.register_forward_hook(lambda *args: seen.append(args[2].dtype))
-    losses = train_step(model, batch, torch.optim.Adam(model.parameters()), bfloat16=True)
-    assert seen == [torch.bfloat16]
+    optimizer = torch.optim.Adam(model.parameters())
+    losses = train_step(model, batch, optimizer, precision=precision)
+    assert seen == [dtype]
+    assert {value.dtype for value in losses} == {torch.float32}
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
     assert np.isfinite(losses.loss.item())
-    pred = torch.rand(batch[1].shape).bfloat16()
-    assert completion_loss(pred, batch)[0].dtype == torch.float32
+    pred = torch.rand(batch[1].shape).to(dtype)
+    assert completion_loss(pred, batch).loss.dtype == torch.float32
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_a_step_in_low_precision_is_nearly_that_in_float32(precision):
+    batch = a_batch()
+
+    def gradient_of(precision: str) -> torch.Tensor:
+        torch.manual_seed(0)
+        model = PixelRNN(hidden_channels=4, norm="group")
+        train_step(model, batch, torch.optim.SGD(model.parameters(), lr=0), precision=precision)
+        return torch.cat([p.grad.flatten() for p in model.parameters()])
+
+    low, full = gradient_of(precision), gradient_of("float32")
+    assert torch.cosine_similarity(low, full, dim=0) > 0.9
+    assert not torch.equal(low, full)
+
+
+@pytest.mark.parametrize(
+    ("device", "has_it", "expected"),
+    [
+        ("cpu", True, torch.bfloat16),
+        ("cpu", False, torch.float32),
+        ("cpu", None, torch.float32),
+        ("cuda", True, torch.bfloat16),
+        ("cuda", False, torch.float32),
+        ("mps", True, torch.float32),
+    ],
+)
+def test_auto_is_bfloat16_only_where_the_hardware_has_it(monkeypatch, device, has_it, expected):
+    capabilities = {} if has_it is None else {"avx512_bf16": has_it}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    monkeypatch.setattr(
+        # A T4 emulates it, and is slower than in float32 with it.
+        torch.cuda,
+        "is_bf16_supported",
+        lambda including_emulation=True: including_emulation or has_it,
+    )
+    assert autocast_dtype("auto", torch.device(device)) == expected
+    assert autocast_dtype("float16", torch.device(device)) == torch.float16
+
+
+def test_auto_on_this_machine_computes_in_what_it_says():
+    batch, seen = a_batch(), []
+    model = PixelRNN(hidden_channels=4)
+    model.output_conv.register_forward_hook(lambda *args: seen.append(args[2].dtype))
+    train_step(model, batch, torch.optim.Adam(model.parameters()), precision="auto")
+    assert seen == [autocast_dtype("auto", torch.device("cpu"))]
+
+
+# A step that does not wait
+
+
+def fused(model: torch.nn.Module, lr: float = 1e-2) -> torch.optim.Adam:
+    return torch.optim.Adam(model.parameters(), lr=lr, fused=True)
+
+
+def test_a_step_that_does_not_wait_equals_one_that_does():
+    torch.manual_seed(0)
+    one, other = PixelRNN(hidden_channels=4), PixelRNN(hidden_channels=4)
+    other.load_state_dict(one.state_dict())
+    scaler = torch.amp.GradScaler("cpu", init_scale=1.0)
+    optimizers = fused(one), fused(other)
+    for seed in range(3):
+        batch = a_batch(seed)
+        waited = train_step(one, batch, optimizers[0], grad_clip=0.1)
+        assert train_step(other, batch, optimizers[1], grad_clip=0.1, scaler=scaler) == waited
+    assert same_weights(weights(one), weights(other))
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.parametrize("grad_clip", [None, 1.0])
+@pytest.mark.parametrize("where", ["picture", "gradient", "one gradient", "norm"])
+def test_a_step_that_does_not_wait_keeps_the_weights_of_a_gradient_not_finite(
+    bad, grad_clip, where
+):
+    torch.manual_seed(0)
+    model = PixelRNN(hidden_channels=4, norm="group")
+    optimizer = fused(model)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1.0, growth_interval=2**31 - 1)
+    train_step(model, a_batch(), optimizer, grad_clip=grad_clip, scaler=scaler)
+    before, moments = weights(model), deepcopy(optimizer.state_dict()["state"])
+    batch = a_batch()
+    if where == "picture":
+        batch[0][0, 0, 0, 0] = bad
+    elif where == "gradient":
+        model.output_conv[0].weight.register_hook(lambda g: g * bad)
+    elif where == "one gradient":
+        model.convlstm.conv.bias.register_hook(
+            lambda g: g.masked_fill(torch.arange(len(g)) == 2, bad)
+        )
+    else:  # each gradient is finite, and their norm is not
+        model.convlstm.conv.bias.register_hook(lambda g: torch.full_like(g, 1e25))
+    losses = train_step(model, batch, optimizer, grad_clip=grad_clip, scaler=scaler)
+    assert losses.loss.isnan()
+    assert same_weights(weights(model), before)
+    for kept, now in zip(moments.values(), optimizer.state_dict()["state"].values(), strict=True):
+        assert all(torch.equal(kept[name], now[name]) for name in kept)
+
+
+def test_in_float16_the_loss_is_scaled_down_until_its_gradient_is_finite():
+    torch.manual_seed(0)
+    model = PixelRNN(hidden_channels=4, norm="group")
+    optimizer = fused(model)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40)
+    before, scales = weights(model), []
+    for _ in range(40):
+        losses = train_step(model, a_batch(), optimizer, precision="float16", scaler=scaler)
+        assert losses.loss.isfinite()
+        scales.append(scaler.get_scale())
+        if len(scales) > 1 and scales[-1] == scales[-2]:
+            break
+        assert same_weights(weights(model), before)
+    assert 1 < scales[-1] < 2.0**40
+    assert not same_weights(weights(model), before)
+    assert all(p.isfinite().all() for p in model.parameters())
 
 
 # A run
@@ -364,9 +504,198 @@ def test_a_nan_names_the_step_and_keeps_the_last_good_state(pairs, tmp_path):
     for _ in range(4):
         next(steps)
     trainer.model.input_conv.weight.data[:] = float("nan")
-    with pytest.raises(FloatingPointError, match=r"step 5 \(epoch 2\)"):
-        next(steps)
+    before = [p.clone() for p in trainer.model.parameters()]
+    with pytest.raises(FloatingPointError, match=r"step 5 \(epoch 2\).*weights before this step"):
+        list(steps)
+    for parameter, kept in zip(trainer.model.parameters(), before, strict=True):
+        torch.testing.assert_close(parameter.data, kept, rtol=0, atol=0, equal_nan=True)
     assert Trainer(config).epoch == 1
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_a_bad_gradient_is_noticed_at_the_end_of_the_epoch_and_never_written(
+    pairs, tmp_path, precision
+):
+    config = config_for(
+        pairs, tmp_path / "run", batch_size=1, epochs=3, resume=True, precision=precision
+    )
+    trainer = Trainer(config)
+    steps = trainer.steps()
+    for _ in range(8):  # an epoch of six steps, and two more
+        next(steps)
+    before = [p.clone() for p in trainer.model.parameters()]
+    trainer.model.output_conv.register_forward_hook(lambda m, args, out: out * float("nan"))
+    for step in (9, 10, 11):
+        assert next(steps).step == step
+    with pytest.raises(FloatingPointError, match=r"step 9 \(epoch 2\)"):
+        next(steps)
+    assert all(
+        torch.equal(p, kept) for p, kept in zip(trainer.model.parameters(), before, strict=True)
+    )
+    state = torch.load(config.save_dir / "state.pth", weights_only=True)
+    assert state["epoch"] == 1
+    for name in ("state.pth", "model_epoch1.pth"):
+        model = load_model(config.save_dir / name, "cpu")
+        assert all(p.isfinite().all() for p in model.parameters())
+    assert not (config.save_dir / "model_epoch2.pth").exists()
+    assert "nan" not in (config.save_dir / "training_log.txt").read_text()
+
+
+def test_in_a_long_epoch_a_bad_gradient_is_noticed_after_so_many_steps(
+    pairs, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(training, "WATCH", 4)
+    trainer = Trainer(config_for(pairs, tmp_path / "run", batch_size=1, resume=True))
+    steps = trainer.steps()
+    next(steps)
+    trainer.model.output_conv.register_forward_hook(lambda m, args, out: out * float("nan"))
+    assert [next(steps).step for _ in range(2)] == [2, 3]
+    with pytest.raises(FloatingPointError, match=r"step 2 \(epoch 1\)"):
+        next(steps)
+    assert not (tmp_path / "run" / "state.pth").exists()
+    assert training.WATCH <= 50
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_a_run_in_low_precision_resumes_bit_identically(pairs, tmp_path, precision):
+    changes = {"epochs": 3, "precision": precision, "fresh_holes": True, "norm": "group"}
+    whole = run(Trainer(config_for(pairs, tmp_path / "whole", **changes)))
+    cut = config_for(pairs, tmp_path / "cut", **changes, resume=True)
+    steps = Trainer(cut).steps()
+    for _ in range(4):
+        next(steps)
+    steps.close()
+    assert same_weights(weights(whole), weights(run(Trainer(cut))))
+
+
+# The running average
+
+
+AVERAGED = {"ema": 0.8, "norm": "group", "fresh_holes": True}
+
+
+def test_the_running_average_equals_a_loop_by_hand_and_is_what_is_kept(pairs, tmp_path):
+    trainer = Trainer(config_for(pairs, tmp_path / "run", epochs=5, **AVERAGED))
+    average = [p.detach().double() for p in trainer.model.parameters()]
+    for _ in trainer.steps():
+        trained = [p.detach().double() for p in trainer.model.parameters()]
+        average = [0.8 * a + 0.2 * p for a, p in zip(average, trained, strict=True)]
+        for a, kept in zip(average, trainer.kept.parameters(), strict=True):
+            torch.testing.assert_close(kept.double(), a, rtol=0, atol=1e-6)
+    assert len(trainer.history) == 5
+    assert not same_weights(weights(trainer.model), weights(trainer.kept))
+    for name in ("state.pth", "model_epoch5.pth"):
+        loaded = load_model(tmp_path / "run" / name, "cpu")
+        assert same_weights(weights(loaded), weights(trainer.kept))
+
+
+def test_training_itself_does_not_depend_on_the_average(pairs, tmp_path):
+    averaged = Trainer(config_for(pairs, tmp_path / "averaged", **AVERAGED))
+    returned = run(averaged)
+    plain = run(Trainer(config_for(pairs, tmp_path / "plain", **AVERAGED | {"ema": None})))
+    assert same_weights(weights(averaged.model), weights(plain))
+    assert same_weights(weights(averaged.kept), weights(returned))
+    assert not returned.training
+
+
+def test_a_run_with_an_average_resumes_bit_identically(pairs, tmp_path):
+    whole = Trainer(config_for(pairs, tmp_path / "whole", epochs=3, **AVERAGED))
+    run(whole)
+    cut = config_for(pairs, tmp_path / "cut", epochs=3, **AVERAGED, resume=True)
+    steps = Trainer(cut).steps()
+    for _ in range(7):  # two epochs of three steps, and one step more
+        next(steps)
+    steps.close()
+    resumed = Trainer(cut)
+    assert resumed.epoch == 2
+    run(resumed)
+    assert same_weights(weights(whole.model), weights(resumed.model))
+    assert same_weights(weights(whole.kept), weights(resumed.kept))
+
+
+def test_validation_is_that_of_the_average(pairs, tmp_path):
+    folders = {
+        "val_occluded_dir": pairs / "occluded_images",
+        "val_original_dir": pairs / "original_images",
+    }
+    trainer = Trainer(config_for(pairs, tmp_path / "run", epochs=1, **AVERAGED, **folders))
+    run(trainer)
+    assert trainer.val is not None
+    expected = validate(trainer.kept, trainer.val, 2, trainer.device)
+    of_trained = validate(trainer.model, trainer.val, 2, trainer.device)
+    assert trainer.history[0].items() >= expected.items()
+    assert of_trained != expected
+
+
+def test_an_average_of_a_network_with_batch_norm_is_refused(pairs, tmp_path):
+    with pytest.raises(ValueError, match=r'^ema: .*norm="group"'):
+        config_for(pairs, tmp_path / "run", ema=0.9, norm="batch")
+    with pytest.raises(ValueError, match=r"^ema 1\.5"):
+        config_for(pairs, tmp_path / "run", ema=1.5, norm="group")
+
+
+# A folder of pictures
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder of three pictures of different sizes."""
+    (tmp_path / "pictures").mkdir()
+    rng = np.random.default_rng(0)
+    for i, (height, width) in enumerate([(40, 50), (20, 70), (64, 33)]):
+        pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "pictures" / f"{i}.png")
+    return tmp_path / "pictures"
+
+
+def config_of_pictures(pictures: Path, save_dir: Path, **changes) -> TrainConfig:
+    nowhere = pictures.parent / "nowhere"
+    return config_for(nowhere, save_dir, **{"data_dir": pictures, "crop_size": 24} | changes)
+
+
+def test_a_folder_of_pictures_is_trained_on_under_fresh_holes(pictures, tmp_path):
+    trainer = Trainer(config_of_pictures(pictures, tmp_path / "run", epoch_size=10, batch_size=4))
+    seen = []
+    trainer.model.register_forward_pre_hook(lambda m, args: seen.append(args))
+    steps = list(trainer.steps())
+    assert len(steps) == 2 * 3
+    in_training = [args for args in seen if args[0].shape[-1] == 24][:3]
+    assert [len(occluded) for occluded, _ in in_training] == [4, 4, 2]
+    for occluded, mask in in_training:
+        assert occluded.dtype == torch.float32
+        assert mask.any(dim=-1).any(dim=-1).all()
+        assert not (occluded * mask).any()
+    names = {p.name for p in (tmp_path / "run").iterdir()}
+    assert names >= {"state.pth", "training_log.txt", "model_epoch1.pth", "model_epoch2.pth"}
+
+
+def test_an_epoch_of_pictures_has_as_many_squares_as_share_no_pixel(pictures, tmp_path):
+    trainer = Trainer(config_of_pictures(pictures, tmp_path / "run", epochs=1, batch_size=1))
+    # 1 x 2 and 2 x 1 of 24 x 24, and of 20 x 70, enlarged to 24 x 84, 1 x 3
+    assert len(list(trainer.steps())) == 2 + 2 + 3
+
+
+def test_a_run_on_pictures_resumes_bit_identically(pictures, tmp_path):
+    changes = {"epochs": 3, "epoch_size": 6, "turns": True, "ema": 0.9, "norm": "group"}
+    whole = run(Trainer(config_of_pictures(pictures, tmp_path / "whole", **changes)))
+    cut = config_of_pictures(pictures, tmp_path / "cut", **changes, resume=True)
+    steps = Trainer(cut).steps()
+    for _ in range(5):
+        next(steps)
+    steps.close()
+    assert same_weights(weights(whole), weights(run(Trainer(cut))))
+
+
+def test_pictures_of_any_size_need_a_crop_size(pictures, tmp_path):
+    with pytest.raises(ValueError, match=r"^data_dir: .*crop_size"):
+        config_of_pictures(pictures, tmp_path / "run", crop_size=None)
+
+
+def test_pairs_in_memory_train_as_pairs_on_disk_do(pairs, tmp_path):
+    changes = {"fresh_holes": True, "turns": True}
+    disk = run(Trainer(config_for(pairs, tmp_path / "disk", **changes)))
+    memory = run(Trainer(config_for(pairs, tmp_path / "memory", **changes, in_memory=True)))
+    assert same_weights(weights(disk), weights(memory))
 
 
 def test_state_and_checkpoints_load_without_executing_anything(pairs, tmp_path):
@@ -411,6 +740,56 @@ def test_two_processes_give_one_log_one_checkpoint_and_the_single_process_result
         np.testing.assert_allclose(numbers[0], numbers[1], rtol=1e-3)
     for name, value in weights(one).items():
         torch.testing.assert_close(two.state_dict()[name], value, rtol=0, atol=2e-3)
+
+
+FLOAT64 = Path(__file__).parents[1] / "programs" / "train_in_float64.py"
+
+
+@pytest.mark.parametrize(("source", "processes"), [("pairs", 2), ("pictures", 3)])
+def test_processes_compute_what_one_does_with_the_whole_batch(
+    pairs, pictures, tmp_path, source, processes
+):
+    """In float64, where sums in another order agree to many digits."""
+    data = {"in_memory": True, "batch_size": 4}  # the second batch of six pairs is a smaller one
+    if source == "pictures":
+        data = {"data_dir": pictures, "batch_size": 12, "epoch_size": 18}
+
+    def trained(processes: int) -> dict:
+        config = config_for(
+            pairs,
+            tmp_path / f"{processes}",
+            patch_size=4,
+            norm="group",
+            prefill="thin-plate",
+            standardize=True,
+            fresh_holes=True,
+            turns=True,
+            ema=0.9,
+            grad_clip=0.5,
+            hole_term="psnr",
+            schedule="one-cycle",
+            **data,
+        )
+        launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+        program = [FLOAT64, json.dumps(config.plain())]
+        subprocess.run(
+            [sys.executable, *(launch if processes > 1 else []), *program],
+            check=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            timeout=240,
+        )
+        return torch.load(config.save_dir / "state.pth", weights_only=True)
+
+    one, several = trained(1), trained(processes)
+    for part in ("model", "trained"):
+        for name, value in one[part].items():
+            assert value.dtype == torch.float64
+            torch.testing.assert_close(several[part][name], value, rtol=0, atol=1e-10)
+    assert one["optimizer"]["state"][0]["step"] == 2 * 2
+    assert one["history"][0]["total loss"] != one["history"][1]["total loss"]
+    for single, shared in zip(one["history"], several["history"], strict=True):
+        assert shared == pytest.approx(single, abs=1e-10)
 
 
 def test_a_batch_that_the_processes_cannot_share_is_refused(pairs, tmp_path, monkeypatch):
