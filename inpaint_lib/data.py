@@ -49,7 +49,14 @@ def difference_mask(occluded: Tensor, original: Tensor, mask_thresh: float = 0.0
     return (difference > mask_thresh).to(original.dtype)
 
 
-class ImageCompletionDataset(Dataset[Batch]):
+class Pairs(Dataset[Batch]):
+    """A data set of pairs whose number is known."""
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+
+class ImageCompletionDataset(Pairs):
     """Item i is a `Batch` of one picture: (3, H, W), (3, H, W), (1, H, W), 1 in the hole.
 
     An occluded picture `occluded_NAME` belongs to the original `NAME`. `transform` is applied
@@ -68,12 +75,12 @@ class ImageCompletionDataset(Dataset[Batch]):
 
     def __init__(
         self,
-        occluded_dir: str | os.PathLike,
-        original_dir: str | os.PathLike,
+        occluded_dir: str | os.PathLike[str],
+        original_dir: str | os.PathLike[str],
         transform: Callable[[Image.Image], Tensor] | None = None,
         mask_thresh: float = 0.03,
         *,
-        mask_dir: str | os.PathLike | None = None,
+        mask_dir: str | os.PathLike[str] | None = None,
         augment: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]] | None = None,
     ):
         self.occluded_dir = Path(occluded_dir)
@@ -150,14 +157,14 @@ class ImageCompletionDataset(Dataset[Batch]):
         return results
 
 
-class PairsInMemory(Dataset[Batch]):
+class PairsInMemory(Pairs):
     """All pairs of a data set, read once, as bytes: 112 KB for one of 128 x 128.
 
     Exact for the default transform, whose values are multiples of 1/255.
     """
 
-    def __init__(self, pairs: Dataset[Batch], device: torch.device | str = "cpu"):
-        items = [pairs[i] for i in range(len(pairs))]  # type: ignore[arg-type]
+    def __init__(self, pairs: Pairs, device: torch.device | str = "cpu"):
+        items = [pairs[i] for i in range(len(pairs))]
         parts = zip(*items, strict=True)
         all_bytes = ((255 * torch.stack(part)).round().byte() for part in parts)
         self.all = Batch(*(part.to(device) for part in all_bytes))
@@ -174,7 +181,7 @@ class PairsInMemory(Dataset[Batch]):
         return Batch(*(part.index_select(0, index) for part in self.all))
 
 
-class PicturesInMemory(Dataset[Batch]):
+class PicturesInMemory(Pairs):
     """Squares of `size` pixels cut at random from pictures of any size, kept as bytes.
 
     Each picture is kept at several sizes, from its own downwards by factors of sqrt(2), to
@@ -261,9 +268,9 @@ def as_float(tensor: Tensor) -> Tensor:
     return tensor.float() / 255 if tensor.dtype == torch.uint8 else tensor
 
 
-def evenly(pairs: Dataset[Batch], count: int) -> Batch:
+def evenly(pairs: Pairs, count: int) -> Batch:
     """At most `count` pairs spread evenly over a data set, as one batch."""
-    total = len(pairs)  # type: ignore[arg-type]
+    total = len(pairs)
     chosen = np.linspace(0, total - 1, min(count, total)).astype(int)
     return Batch(*default_collate([pairs[i] for i in chosen.tolist()]))
 

@@ -196,4 +196,5 @@ def _strokes(u: Tensor, size: tuple[int, int]) -> Tensor:
     place = (row * width + column).long().masked_fill(~near, beyond)
     covered = torch.zeros(len(u), beyond + 1, dtype=torch.bool, device=u.device)
     covered.scatter_(1, place.flatten(1), True)
-    return covered[:, :beyond].unflatten(1, size)
+    strokes: Tensor = covered[:, :beyond].unflatten(1, size)
+    return strokes

@@ -102,7 +102,8 @@ def ssim_map(
         # SSIM = (2 mu_x mu_y + C1)(2 cov + C2) / ((mu_x^2 + mu_y^2 + C1)(var_x + var_y + C2))
         numerator = (2 * mu_x * mu_y + c1) * (2 * cov + c2)
         denominator = (mu_x**2 + mu_y**2 + c1) * (var + c2)
-        return numerator / (denominator + eps)
+        similarity: Tensor = numerator / (denominator + eps)
+        return similarity
 
 
 def ssim(

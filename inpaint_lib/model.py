@@ -1,5 +1,7 @@
 """The network. Taught in notebooks/02_components.ipynb."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -99,7 +101,8 @@ class PixelRNN(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
         if prefill:
             nn.init.zeros_(last.weight)  # training starts at the fill, not at noise on top of it
         if refine:
@@ -136,7 +139,9 @@ class PixelRNN(nn.Module):
         if self.refine is not None:  # (B, 3 + refine, H, W) -> (B, 3, H, W)
             out = out[:, :3] + self.refine(torch.cat([out, seen], dim=1))
             out = out if self.fill else out.sigmoid()
-        return (start + deviation * out).clamp(0, 1) if self.fill else out
+        if self.fill:
+            out = (start + deviation * out).clamp(0, 1)
+        return out
 
 
 def _known(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -168,3 +173,25 @@ def choose_device(name: torch.device | str | None = None) -> torch.device:
     if missing or (device.index or 0) >= torch.accelerator.device_count():
         raise ValueError(f"device {str(name)!r}: is not there; torch finds {found}")
     return device
+
+
+# Multiply-adds of one pass: below it, further threads of a CPU gain less than they risk.
+SMALL = 5e9
+
+
+@contextmanager
+def threads_for(model: PixelRNN, pixels: int) -> Iterator[None]:
+    """Compute `pixels` with a network on as many threads as pay; the caller's number comes back.
+
+    Threads wait for each other after every operation, and where another program keeps a core
+    busy, they wait for that: a small network is then slower on two threads than on one. So it
+    gets one; a large one gets the threads that torch has been given.
+    """
+    before = torch.get_num_threads()
+    weights = sum(p.numel() for p in model.parameters())
+    if weights * pixels / model.patch_size**2 < SMALL:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -48,7 +48,7 @@ def biharmonic(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
     from skimage.restoration import inpaint_biharmonic
 
     filled = inpaint_biharmonic(picture / 255, hole, channel_axis=-1)
-    return (filled.clip(0, 1) * 255).round().astype(np.uint8)
+    return np.asarray(filled.clip(0, 1) * 255).round().astype(np.uint8)
 
 
 def smooth(fill: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Method:
@@ -122,7 +122,7 @@ def patchmatch(patch_size: int) -> Method:
 
     def fill(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
         patch_match.set_random_seed(0)
-        return patch_match.inpaint(picture, hole, patch_size=patch_size)
+        return np.asarray(patch_match.inpaint(picture, hole, patch_size=patch_size))
 
     return fill
 

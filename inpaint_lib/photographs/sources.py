@@ -5,12 +5,12 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from ..paths import default_path
+from ..paths import Split, default_path
 from ..pictures import list_pictures, read_picture
 
 BUCKETS: dict[str, tuple[int, int] | None] = {
@@ -19,7 +19,6 @@ BUCKETS: dict[str, tuple[int, int] | None] = {
     "large": (48, 64),
     "strokes": None,  # four brush strokes, 3 to 8 pixels wide
 }
-Split = Literal["train", "val", "test"]
 
 # The split of the small set by photograph, in one place; that of the large set is a column of
 # dataset/photos/large/CREDITS.csv. Nothing of val or test of either is trained on in the other;
@@ -103,7 +102,7 @@ def brick_source(split: Split) -> Source:
     return Source(f"brick_{split}", lambda: wall.read().crop(box[split]))
 
 
-def folder_sources(folder: str | os.PathLike, seed: int) -> dict[Split, list[Source]]:
+def folder_sources(folder: str | os.PathLike[str], seed: int) -> dict[Split, list[Source]]:
     """A folder's photographs, shuffled by the seed: about 15 % each for val and test."""
     folder = Path(folder)
     names = list_pictures(folder)
@@ -115,7 +114,7 @@ def folder_sources(folder: str | os.PathLike, seed: int) -> dict[Split, list[Sou
     held_out = max(1, round(0.15 * len(names)))
 
     def sources(some: list[str]) -> list[Source]:
-        return [Source(n, lambda n=n: read_picture(folder / n)) for n in sorted(some)]  # type: ignore[misc]
+        return [Source(name, partial(read_picture, folder / name)) for name in sorted(some)]
 
     return {
         "test": sources(shuffled[:held_out]),

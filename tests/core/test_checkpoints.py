@@ -23,7 +23,7 @@ def test_a_saved_network_comes_back_in_eval_mode_with_the_same_output(options, t
 
 
 def test_a_refined_network_comes_back_with_the_same_output(tmp_path):
-    model = network(8, patch_size=4, refine=3)
+    model = random_network(8, patch_size=4, refine=3)
     save_model(model, tmp_path / "m.pth")
     loaded = load_model(tmp_path / "m.pth", device="cpu")
     assert loaded.config["refine"] == 3
@@ -32,7 +32,7 @@ def test_a_refined_network_comes_back_with_the_same_output(tmp_path):
 
 
 def test_a_checkpoint_that_does_not_know_of_refine_loads(tmp_path):
-    model = network(8, patch_size=4)
+    model = random_network(8, patch_size=4)
     save_model(model, tmp_path / "m.pth")
     config = {name: value for name, value in model.config.items() if name != "refine"}
     changed(tmp_path / "m.pth", config=config)

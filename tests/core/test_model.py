@@ -153,9 +153,9 @@ REFINED = PATCHED | {"refine": 5}
 
 def refined(**options) -> PixelRNN:
     """A small network with a last part at full resolution that does something."""
-    model = network(16, **options)
+    model = random_network(16, **options)
     with torch.no_grad():
-        model.refine[2].weight.normal_(0.0, 0.3, generator=torch.Generator().manual_seed(0))
+        model.refine[3].weight.normal_(0.0, 0.3, generator=torch.Generator().manual_seed(0))
     return model
 
 
@@ -168,7 +168,7 @@ def test_refined_training_starts_at_exactly_the_fill(prefill, size):
     expected = FILLS[prefill](image, mask)
     assert torch.equal(model.eval()(image, mask), expected)
     model(image, mask).sum().backward()
-    assert model.refine[2].weight.grad.any()
+    assert model.refine[3].weight.grad.any()
 
 
 @pytest.mark.parametrize("options", [{"refine": 2}, {"refine": 3, "patch_size": 4}, REFINED])
@@ -221,7 +221,7 @@ def test_a_refine_that_is_no_number_of_channels_is_refused(value, error):
 def test_gradients_pass_through_a_network_with_a_fill_to_the_picture(prefill):
     image, mask = picture_and_mask(16, 16)
     image.requires_grad_()
-    network(8, prefill=prefill, patch_size=4)(image, mask).sum().backward()
+    random_network(8, prefill=prefill, patch_size=4)(image, mask).sum().backward()
     assert (image.grad * (1 - mask)).any()
 
 

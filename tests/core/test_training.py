@@ -1,6 +1,7 @@
 """Training: the loss and the step, what a run leaves on disk, interruption and resumption."""
 
 import json
+import os
 import signal
 import subprocess
 import sys

@@ -1,0 +1,170 @@
+"""What a training run depends on. Taught in notebooks/04_training.ipynb."""
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+from .checks import check_choice, check_number, choices
+from .filling import Prefill
+from .holes import HoleKind
+from .layers import Norm
+from .losses import HoleTerm
+from .paths import default_path, pair_folders
+
+PAIRS = pair_folders(default_path("dataset", "train"))
+CHECKPOINTS = default_path("checkpoints")
+Precision = Literal["float32", "bfloat16", "float16", "auto"]
+Schedule = Literal["constant", "one-cycle", "cosine"]
+# What may differ between a run and its continuation without changing what is computed.
+FREE_TO_CHANGE = {"device", "in_memory", "num_workers", "resume", "overwrite", "save_dir"}
+
+
+@dataclass
+class TrainConfig:
+    """All that a run depends on. The first eight are also the positional arguments of `train`.
+
+    Raises ValueError for an unknown choice and a number out of range, TypeError for a fraction
+    where a whole number is needed, naming the field.
+    """
+
+    occluded_dir: Path = PAIRS.occluded
+    """Training pictures with black holes, `occluded_NAME`."""
+    original_dir: Path = PAIRS.original
+    """The same pictures without holes, `NAME`."""
+    save_dir: Path = CHECKPOINTS
+    """The folder that the run writes to; it holds one run."""
+    epochs: int = 200
+    """How often each training pair is seen."""
+    batch_size: int = 4
+    """Pictures in a step, over all processes together."""
+    lr: float = 1e-4
+    """Adam's learning rate; a schedule's highest."""
+    hidden_channels: int = 48
+    """Feature maps of each layer."""
+    device: str | None = None
+    """Where to compute: "cpu", "cuda", "cuda:1", "mps", ...; None: the best there is."""
+
+    # The network; see `PixelRNN`.
+    num_layers: int = 3
+    """Gated layers, each followed by one step of the ConvLSTM."""
+    patch_size: int = 1
+    """Compute on patches of that many pixels squared instead of on pixels."""
+    norm: Norm = "batch"
+    """Normalization in gated layers and residual blocks."""
+    prefill: Prefill | None = None
+    """Start from this fill of the hole and predict what is missing from it."""
+    standardize: bool = False
+    """Look at the picture in units of its known pixels' deviation."""
+    refine: int = 0
+    """Channels of each pixel that a last part at full resolution makes the output of; 0: none."""
+
+    # Data.
+    mask_dir: Path | None = None
+    """True masks of the training pairs; None: found from the pictures' differences."""
+    val_occluded_dir: Path | None = None
+    """Validation pictures with holes; None: no validation."""
+    val_original_dir: Path | None = None
+    """Validation pictures without holes."""
+    val_mask_dir: Path | None = None
+    """True masks of the validation pairs; None: found from the pictures' differences."""
+    data_dir: Path | None = None
+    """Train on squares of `crop_size` from all pictures of this folder, under fresh holes, instead
+    of on pairs."""
+    epoch_size: int | None = None
+    """Squares in an epoch of `data_dir`; None: as many as share no pixel."""
+    crop_size: int | None = None
+    """Train on squares of this side, cut at random from the pictures. None: whole pictures."""
+    fresh_holes: bool = False
+    """Draw new holes at every step instead of using the stored ones."""
+    hole_kind: HoleKind = "both"
+    """Which holes to draw; see `holes_from`."""
+    longest_hole: int | None = None
+    """Longest side of a fresh box in pixels; None: three quarters of the crop."""
+    turns: bool = False
+    """Turn fresh crops by quarter turns, too; they are always mirrored."""
+    in_memory: bool = False
+    """Read all pairs once, before training, and keep them where the network is: 112 KB of memory
+    for each of 128 x 128."""
+    num_workers: int = 0
+    """Processes that read pictures ahead; 0: the training process reads them itself."""
+
+    # Optimization.
+    schedule: Schedule = "constant"
+    """one-cycle: warm-up over a tenth of the steps, then cosine (Smith & Topin 2018)."""
+    grad_clip: float | None = None
+    """Largest norm of the gradient; None: any."""
+    hole_term: HoleTerm = "l1"
+    """What the loss asks of the hole's pixels; see `completion_loss`."""
+    ssim_weight: float = 0.2
+    """Share of 1 - SSIM in the loss; the hole's term has the rest."""
+    precision: Precision = "float32"
+    """What the network computes in; weights and losses stay in float32. auto: bfloat16 where the
+    hardware has it, else float32. float16 scales the loss (Micikevicius et al. 2018)."""
+    ema: float | None = None
+    """Validate and keep a running average of the weights, this share of which stays at each step,
+    for example 0.999 (Polyak & Juditsky 1992). Needs norm "group"."""
+    compile: bool = False
+    """Compile the network (torch.compile): minutes at the start, faster steps on a GPU."""
+    seed: int = 0
+    """Of the first weights, the order of the pairs, crops and fresh holes."""
+
+    # The run.
+    resume: bool = False
+    """Continue the run in save_dir; start one if there is none."""
+    overwrite: bool = False
+    """Replace the run in save_dir."""
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            if f.name.endswith("_dir") and getattr(self, f.name) is not None:
+                setattr(self, f.name, Path(getattr(self, f.name)))
+        for name, hint in get_type_hints(type(self)).items():
+            if choices(hint):
+                check_choice(name, getattr(self, name), hint)
+        for name in ("epochs", "batch_size", "hidden_channels", "num_layers", "patch_size"):
+            check_number(name, getattr(self, name), least=1, whole=True)
+        for name in ("crop_size", "longest_hole", "epoch_size"):
+            check_number(name, getattr(self, name), least=1, whole=True)
+        for name in ("num_workers", "seed", "refine"):
+            check_number(name, getattr(self, name), whole=True)
+        check_number("lr", self.lr, above=0)
+        check_number("grad_clip", self.grad_clip, above=0)
+        check_number("ssim_weight", self.ssim_weight, most=1)
+        check_number("ema", self.ema, above=0, most=1)
+        if self.ema is not None and self.norm == "batch":
+            raise ValueError('ema: BatchNorm keeps averages of its own; use norm="group"')
+        if self.data_dir is not None and self.crop_size is None:
+            raise ValueError("data_dir: pictures of any size need a crop_size")
+
+    def model_options(self) -> dict[str, Any]:
+        """The arguments of the `PixelRNN` to train."""
+        names = (
+            "hidden_channels",
+            "num_layers",
+            "patch_size",
+            "norm",
+            "prefill",
+            "standardize",
+            "refine",
+        )
+        return {name: getattr(self, name) for name in names}
+
+    def plain(self) -> dict[str, Any]:
+        """This configuration as a dict of plain values, for `torch.load(weights_only=True)`."""
+        return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
+
+
+def check_same_run(before: dict[str, Any], config: TrainConfig, path: Path) -> None:
+    """Raises ValueError, naming what differs, when `config` would continue another run."""
+    free = FREE_TO_CHANGE | ({"epochs"} if config.schedule == "constant" else set())
+    now = config.plain()
+    changed = [
+        f"{name} was {before.get(name)!r}, is {now[name]!r}"
+        for name in now.keys() - free
+        if before.get(name) != now[name]
+    ]
+    if changed:
+        raise ValueError(
+            f"{path}: cannot resume with another configuration "
+            f"({'; '.join(sorted(changed))}); use the same, or overwrite=True"
+        )
