@@ -314,6 +314,19 @@ def test_in_float16_the_loss_is_scaled_down_until_its_gradient_is_finite():
     assert all(p.isfinite().all() for p in model.parameters())
 
 
+def test_in_float16_a_gradient_that_no_scale_makes_finite_is_noticed():
+    torch.manual_seed(0)
+    model = PixelRNN(hidden_channels=4, norm="group")
+    optimizer = fused(model)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**16)
+    model.convlstm.conv.bias.register_hook(lambda g: g * float("nan"))
+    before = weights(model)
+    options = {"precision": "float16", "scaler": scaler}
+    losses = [train_step(model, a_batch(), optimizer, **options).loss for _ in range(20)]
+    assert [loss.isfinite().item() for loss in losses] == [True] * 15 + [False] * 5
+    assert same_weights(weights(model), before)
+
+
 # A run
 
 
