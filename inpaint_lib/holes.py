@@ -81,7 +81,7 @@ WIDTHS = (3, 12)  # of the strokes that are drawn for training, in pixels
 
 def strokes_for(size: tuple[int, int]) -> int:
     """How many brush strokes suit a picture of (height, width)."""
-    return max(1, round(4 * size[0] * size[1] / 128**2))
+    return max(2, round(6 * size[0] * size[1] / 128**2))
 
 
 def numbers_for(size: tuple[int, int]) -> int:

@@ -67,8 +67,10 @@ def train_step(
     else:
         scaler.step(optimizer)
         scaler.update()
-        if dtype != torch.float16:  # where it overflows at first, until its scale is found
-            loss = loss.where(norm.isfinite(), torch.nan)
+        kept = norm.isfinite()
+        if dtype == torch.float16:  # overflows at first, until its scale is found, which is above 1
+            kept |= scaler.scale(torch.ones_like(loss)) > 1
+        loss = loss.where(kept, torch.nan)
     return Losses(loss, losses.l1.detach(), losses.ssim.detach())
 
 

@@ -139,8 +139,8 @@ class PixelRNN(nn.Module):
         if self.refine is not None:  # (B, 3 + refine, H, W) -> (B, 3, H, W)
             out = out[:, :3] + self.refine(torch.cat([out, seen], dim=1))
             out = out if self.fill else out.sigmoid()
-        if self.fill:
-            out = (start + deviation * out).clamp(0, 1)
+        if self.fill is not None:
+            return (start + deviation * out).clamp(0, 1)
         return out
 
 

@@ -215,7 +215,7 @@ def test_a_trainer_on_a_pretended_gpu_waits_for_nothing(
             parameter.grad = torch.zeros_like(parameter)
 
     monkeypatch.setattr(Tensor, "backward", backward)
-    assert trainer.scaler.is_enabled()
+    assert trainer.learner.scaler.is_enabled()
     steps = trainer.steps()
     for _ in range(2):
         assert next(steps).losses.loss.device.type == "cuda"

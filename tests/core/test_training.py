@@ -290,6 +290,19 @@ def test_in_float16_the_loss_is_scaled_down_until_its_gradient_is_finite():
     assert all(p.isfinite().all() for p in model.parameters())
 
 
+def test_in_float16_a_gradient_that_no_scale_makes_finite_is_noticed():
+    torch.manual_seed(0)
+    model = PixelRNN(hidden_channels=4, norm="group")
+    optimizer = fused(model)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**16)
+    model.convlstm.conv.bias.register_hook(lambda g: g * float("nan"))
+    before = weights(model)
+    options = {"precision": "float16", "scaler": scaler}
+    losses = [train_step(model, a_batch(), optimizer, **options).loss for _ in range(20)]
+    assert [loss.isfinite().item() for loss in losses] == [True] * 15 + [False] * 5
+    assert same_weights(weights(model), before)
+
+
 # A run
 
 
@@ -581,13 +594,13 @@ def test_the_running_average_equals_a_loop_by_hand_and_is_what_is_kept(pairs, tm
     for _ in trainer.steps():
         trained = [p.detach().double() for p in trainer.model.parameters()]
         average = [0.8 * a + 0.2 * p for a, p in zip(average, trained, strict=True)]
-        for a, kept in zip(average, trainer.kept.parameters(), strict=True):
+        for a, kept in zip(average, trainer.learner.kept.parameters(), strict=True):
             torch.testing.assert_close(kept.double(), a, rtol=0, atol=1e-6)
     assert len(trainer.history) == 5
-    assert not same_weights(weights(trainer.model), weights(trainer.kept))
+    assert not same_weights(weights(trainer.model), weights(trainer.learner.kept))
     for name in ("state.pth", "model_epoch5.pth"):
         loaded = load_model(tmp_path / "run" / name, "cpu")
-        assert same_weights(weights(loaded), weights(trainer.kept))
+        assert same_weights(weights(loaded), weights(trainer.learner.kept))
 
 
 def test_training_itself_does_not_depend_on_the_average(pairs, tmp_path):
@@ -622,7 +635,7 @@ def test_validation_is_that_of_the_average(pairs, tmp_path):
     trainer = Trainer(config_for(pairs, tmp_path / "run", epochs=1, **AVERAGED, **folders))
     run(trainer)
     assert trainer.val is not None
-    expected = validate(trainer.kept, trainer.val, 2, trainer.device)
+    expected = validate(trainer.learner.kept, trainer.val, trainer.config, trainer.device)
     of_trained = validate(trainer.model, trainer.val, 2, trainer.device)
     assert trainer.history[0].items() >= expected.items()
     assert of_trained != expected

@@ -276,7 +276,7 @@ def train_preset(walk: Walk) -> None:
     if done or trainer.epoch:
         from inpaint_lib.checkpoints import save_model
 
-        save_model(trainer.kept, walk.out / "preset.pth")
+        save_model(trainer.learner.kept, walk.out / "preset.pth")
 
 
 STAGES: dict[str, tuple[str, Callable[[Walk], None]]] = {
