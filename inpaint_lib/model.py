@@ -132,7 +132,7 @@ class PixelRNN(nn.Module):
             x = layer(x)
             state = self.convlstm(x, state)  # (h, c), each of x's shape
             x = x + state[0] + skip
-        out = self.output_conv(self.res_blocks(x))  # (B, (3 + refine) p^2, H/p, W/p)
+        out: Tensor = self.output_conv(self.res_blocks(x))  # (B, (3 + refine) p^2, H/p, W/p)
 
         if self.patch_size > 1:
             out = F.pixel_shuffle(out, self.patch_size)[..., :height, :width]
