@@ -15,6 +15,7 @@ PAIRS = pair_folders(default_path("dataset", "train"))
 CHECKPOINTS = default_path("checkpoints")
 Precision = Literal["float32", "bfloat16", "float16", "auto"]
 Schedule = Literal["constant", "one-cycle", "cosine"]
+COUNTS = ("epochs", "batch_size", "hidden_channels", "num_layers", "patch_size")
 # What may differ between a run and its continuation without changing what is computed.
 FREE_TO_CHANGE = {"device", "in_memory", "num_workers", "resume", "overwrite", "save_dir"}
 
@@ -121,9 +122,7 @@ class TrainConfig:
         for name, hint in get_type_hints(type(self)).items():
             if choices(hint):
                 check_choice(name, getattr(self, name), hint)
-        for name in ("epochs", "batch_size", "hidden_channels", "num_layers", "patch_size"):
-            check_number(name, getattr(self, name), least=1, whole=True)
-        for name in ("crop_size", "longest_hole", "epoch_size"):
+        for name in (*COUNTS, "crop_size", "longest_hole", "epoch_size"):
             check_number(name, getattr(self, name), least=1, whole=True)
         for name in ("num_workers", "seed", "refine"):
             check_number(name, getattr(self, name), whole=True)

@@ -176,3 +176,23 @@ def make_schedule(
     if schedule == "cosine":
         return lr_scheduler.CosineAnnealingLR(optimizer, steps)
     return lr_scheduler.ConstantLR(optimizer, factor=1.0)
+
+
+def check_finite(losses: list[Tensor], step: int, epoch: int) -> None:
+    """Raises FloatingPointError, naming the step, if one of the last losses, to `step`, is not."""
+    values = torch.stack(losses).tolist()
+    for before, value in zip(reversed(range(len(values))), values, strict=True):
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"step {step - before} (epoch {epoch}): the loss or its gradient became {value}; "
+                f"{KEPT}"
+            )
+
+
+def check_weights(model: PixelRNN, epoch: int) -> None:
+    """Raises FloatingPointError when a weight is not finite: it must not be written."""
+    if not all(p.isfinite().all() for p in model.parameters()):
+        raise FloatingPointError(
+            f"epoch {epoch}: its weights are no longer finite and are not kept; "
+            "try a lower lr or a grad_clip"
+        )

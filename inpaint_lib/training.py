@@ -3,7 +3,6 @@
 Taught in notebooks/04_training.ipynb.
 """
 
-import math
 import os
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import nullcontext
@@ -19,17 +18,10 @@ from tqdm.auto import tqdm
 
 from .checkpoints import COLUMNS, VAL_COLUMNS, RunFolder
 from .config import CHECKPOINTS, PAIRS, TrainConfig, check_same_run
-from .data import (
-    Batch,
-    ImageCompletionDataset,
-    Pairs,
-    PairsInMemory,
-    PicturesInMemory,
-    crop_and_cover,
-    evenly,
-)
+from .crops import PicturesInMemory, crop_and_cover
+from .data import Batch, ImageCompletionDataset, Pairs, PairsInMemory, evenly
 from .filling import compose
-from .learner import KEPT, Learner, train_step
+from .learner import Learner, check_finite, check_weights, train_step
 from .losses import Losses, completion_loss
 from .metrics import psnr
 from .model import PixelRNN, choose_device, threads_for
@@ -98,13 +90,13 @@ class Trainer:
 
         self.data = read_training_data(config, pairs, self.device)
         self.val: Pairs | None = val_pairs
-        if config.in_memory and val_pairs is not None:
+        if val_pairs is not None and config.in_memory:
             self.val = PairsInMemory(val_pairs, self.device)
         self.sampler: DistributedSampler[Batch] = DistributedSampler(
             self.data, num_replicas=self.world, rank=self.rank, seed=config.seed
         )
-        size = config.batch_size // self.world
-        self.batches = BatchSampler(cast("Iterable[int]", self.sampler), size, drop_last=False)
+        indices = cast("Iterable[int]", self.sampler)
+        self.batches = BatchSampler(indices, config.batch_size // self.world, drop_last=False)
         self.total_steps = config.epochs * len(self.batches)
 
         self.learner = Learner(config, self.total_steps, self.device, self.world)
@@ -124,9 +116,8 @@ class Trainer:
         for more, or by closing the generator: `state.pth` then holds the last complete epoch,
         and a new Trainer with `resume` goes on from there.
 
-        Losses stay on the device until somebody reads them. Raises FloatingPointError, at most
-        WATCH steps after the loss or its gradient was no longer finite; the weights are still
-        those before that step, and it is never written.
+        Losses stay on the device until they are read. Raises FloatingPointError, at most WATCH
+        steps after a loss or gradient that is not finite; such a step changes no weight.
         """
         with nullcontext() if self.rank else self.folder.sole_writer():
             if self.rank == 0 and self.epoch == 0:
@@ -255,26 +246,6 @@ def read_training_data(
         assert config.crop_size is not None  # TrainConfig has seen to it
         return PicturesInMemory(config.data_dir, config.crop_size, device, count=config.epoch_size)
     return PairsInMemory(pairs, device) if config.in_memory else pairs
-
-
-def check_finite(losses: list[Tensor], step: int, epoch: int) -> None:
-    """Raises FloatingPointError, naming the step, if one of the last losses, to `step`, is not."""
-    values = torch.stack(losses).tolist()
-    for before, value in zip(reversed(range(len(values))), values, strict=True):
-        if not math.isfinite(value):
-            raise FloatingPointError(
-                f"step {step - before} (epoch {epoch}): the loss or its gradient became {value}; "
-                f"{KEPT}"
-            )
-
-
-def check_weights(model: PixelRNN, epoch: int) -> None:
-    """Raises FloatingPointError when a weight is not finite: it must not be written."""
-    if not all(p.isfinite().all() for p in model.parameters()):
-        raise FloatingPointError(
-            f"epoch {epoch}: its weights are no longer finite and are not kept; "
-            "try a lower lr or a grad_clip"
-        )
 
 
 @torch.no_grad()

@@ -239,17 +239,17 @@ def test_the_heart_of_the_library_is_an_hours_reading():
 
 
 def test_the_training_loop_can_be_followed():
-    """The heart and what its loop imports: eleven modules, about 950 lines of code."""
+    """The heart and what its loop imports, an accelerator's needs included."""
     modules = sorted(needed_by(HEART))
     lines, counted = to_read(modules)
-    assert len(modules) <= 11, modules
-    assert lines <= 950
-    assert counted <= 740
+    assert len(modules) <= 15, modules
+    assert lines <= 1_560
+    assert counted <= 1_220
 
 
 def test_the_library_without_widgets_stays_small():
     lines, _ = to_read(module for module in sources() if floor(module) != "widgets")
-    assert lines <= 2_100
+    assert lines <= 2_820
 
 
 def test_no_module_is_longer_than_a_few_screens():

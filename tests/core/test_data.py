@@ -10,7 +10,8 @@ from PIL import Image
 from torchvision import transforms
 
 from inpaint_lib import ImageCompletionDataset
-from inpaint_lib.data import PairsInMemory, PicturesInMemory, as_float
+from inpaint_lib.crops import PicturesInMemory
+from inpaint_lib.data import PairsInMemory, as_float
 from inpaint_lib.pictures import read_picture
 
 WIDTH, HEIGHT = 48, 40

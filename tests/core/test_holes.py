@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt, find_objects, label
 
 from inpaint_lib import holes
-from inpaint_lib.data import Batch, crop_and_cover
+from inpaint_lib.crops import crop_and_cover
+from inpaint_lib.data import Batch
 from inpaint_lib.holes import (
     boxes_mask,
     holes_from,
@@ -178,20 +179,22 @@ def test_fresh_strokes_equal_a_plain_loop_over_pixels_and_pieces():
     size = (40, 52)
     numbers = stroke_numbers(6, size)
     drawn = holes_from(numbers, size, "strokes")[:, 0].numpy()
-    [stroke] = numbers[:, None, -holes.STROKE :].double().unbind(dim=1)
-    for hole, (x, y, direction, width, pieces, *turns) in zip(drawn, stroke.tolist(), strict=True):
-        x, y, angle = x * size[1], y * size[0], 2 * np.pi * direction
-        reach = (min(3, 10) + (min(12, 10) - 3) * width) / 2
-        away = np.full(size, np.inf)
-        rows, columns = np.indices(size) + 0.5
-        for turn in turns[: 4 + int(5 * pieces)]:
-            angle += 0.6 * torch.special.ndtri(torch.tensor(turn)).item()
-            for t in np.linspace(0, 1, 200):
-                to_x, to_y = x + t * 10 * np.cos(angle), y + t * 10 * np.sin(angle)
-                away = np.minimum(away, np.hypot(columns - to_x, rows - to_y))
-            x, y = to_x, to_y
-        assert hole[away < reach - 0.01].all()
-        assert not hole[away > reach + 0.01].any()
+    strokes = numbers[:, -strokes_for(size) * holes.STROKE :].double()
+    for hole, several in zip(drawn, strokes.unflatten(1, (-1, holes.STROKE)), strict=True):
+        beyond = np.full(size, np.inf)  # how far from the nearest stroke's rim
+        for x, y, direction, width, pieces, *turns in several.tolist():
+            x, y, angle = x * size[1], y * size[0], 2 * np.pi * direction
+            reach = (min(3, 10) + (min(12, 10) - 3) * width) / 2
+            rows, columns = np.indices(size) + 0.5
+            for turn in turns[: 4 + int(5 * pieces)]:
+                angle += 0.6 * torch.special.ndtri(torch.tensor(turn)).item()
+                for t in np.linspace(0, 1, 200):
+                    to_x, to_y = x + t * 10 * np.cos(angle), y + t * 10 * np.sin(angle)
+                    away = np.hypot(columns - to_x, rows - to_y)
+                    beyond = np.minimum(beyond, away - reach)
+                x, y = to_x, to_y
+        assert hole[beyond < -0.01].all()
+        assert not hole[beyond > 0.01].any()
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

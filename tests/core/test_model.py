@@ -196,9 +196,9 @@ def test_refining_looks_over_the_edges_of_patches():
     with torch.no_grad():
         model(image, mask)
     [into] = seen
-    assert into.shape == (1, 3 + 4, 16, 16)
-    assert torch.equal(into[:, 3:6], image)
-    assert torch.equal(into[:, 6:], mask)
+    assert into.shape == (1, 3 + 3 + 4, 16, 16)
+    assert torch.equal(into[:, 6:9], image)
+    assert torch.equal(into[:, 9:], mask)
     into = into.detach().requires_grad_()
     model.refine(into)[0, :, 8, 8].sum().backward()  # the first pixel of a patch
     touched = into.grad.abs().sum(dim=(0, 1)) > 0

@@ -21,7 +21,8 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 from torch.utils._pytree import tree_leaves, tree_map
 
 from inpaint_lib import PixelRNN, push_pull, thin_plate, training
-from inpaint_lib.data import Batch, crop_and_cover
+from inpaint_lib.crops import crop_and_cover
+from inpaint_lib.data import Batch
 from inpaint_lib.training import TrainConfig, Trainer, completion_loss
 
 PRESET = {"patch_size": 4, "norm": "group", "prefill": "thin-plate", "standardize": True}

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from factories import a_batch, config_for, elsewhere
 
 from inpaint_lib import PixelRNN, load_model, train
-from inpaint_lib.holes import random_hole
+from inpaint_lib.holes import random_holes
 from inpaint_lib.training import TrainConfig, Trainer, completion_loss
 
 KNOWN = {
@@ -76,7 +75,7 @@ def test_an_unknown_option_of_the_loss_is_told_with_the_known_ones():
 
 def test_an_unknown_kind_of_hole_is_told_with_the_known_ones():
     with pytest.raises(ValueError, match=r"^hole_kind ") as error:
-        random_hole((32, 32), np.random.default_rng(0), "circles")
+        random_holes(1, (32, 32), torch.Generator(), "circles")
     assert names_the_known(error.value, "hole_kind", "circles")
 
 

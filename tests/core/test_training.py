@@ -25,10 +25,10 @@ from inpaint_lib import (
     train_step,
     training,
 )
+from inpaint_lib.learner import autocast_dtype
 from inpaint_lib.training import (
     TrainConfig,
     Trainer,
-    autocast_dtype,
     completion_loss,
     run,
     validate,
@@ -608,7 +608,7 @@ def test_training_itself_does_not_depend_on_the_average(pairs, tmp_path):
     returned = run(averaged)
     plain = run(Trainer(config_for(pairs, tmp_path / "plain", **AVERAGED | {"ema": None})))
     assert same_weights(weights(averaged.model), weights(plain))
-    assert same_weights(weights(averaged.kept), weights(returned))
+    assert same_weights(weights(averaged.learner.kept), weights(returned))
     assert not returned.training
 
 
@@ -624,7 +624,7 @@ def test_a_run_with_an_average_resumes_bit_identically(pairs, tmp_path):
     assert resumed.epoch == 2
     run(resumed)
     assert same_weights(weights(whole.model), weights(resumed.model))
-    assert same_weights(weights(whole.kept), weights(resumed.kept))
+    assert same_weights(weights(whole.learner.kept), weights(resumed.learner.kept))
 
 
 def test_validation_is_that_of_the_average(pairs, tmp_path):
@@ -636,7 +636,7 @@ def test_validation_is_that_of_the_average(pairs, tmp_path):
     run(trainer)
     assert trainer.val is not None
     expected = validate(trainer.learner.kept, trainer.val, trainer.config, trainer.device)
-    of_trained = validate(trainer.model, trainer.val, 2, trainer.device)
+    of_trained = validate(trainer.model, trainer.val, trainer.config, trainer.device)
     assert trainer.history[0].items() >= expected.items()
     assert of_trained != expected
 

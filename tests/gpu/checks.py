@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 
 from inpaint_lib import PixelRNN, thin_plate, train_step
-from inpaint_lib.data import Batch, crop_and_cover
+from inpaint_lib.crops import crop_and_cover
+from inpaint_lib.data import Batch
 from inpaint_lib.holes import random_holes
 from inpaint_lib.training import TrainConfig, Trainer, run
 

@@ -17,7 +17,7 @@ from inpaint_lib.photographs import BUCKETS, ensure_prepared, tutorial_source
 from inpaint_lib.photographs.baselines import network
 from inpaint_lib.photographs.evaluation import METRICS, evaluate, mean, read_held_out
 from inpaint_lib.photographs.prepare import prepare
-from inpaint_lib.photographs.recipes import EPOCHS, PAIRS, PRESET, preset
+from inpaint_lib.photographs.recipes import EPOCHS, PRESET, TRAIN_PAIRS, preset
 from inpaint_lib.pictures import to_pixels, to_tensor
 from inpaint_lib.training import Trainer
 
@@ -56,7 +56,7 @@ def test_the_weights_measure_as_the_recorded_table_says(world):
     """Within 0.02 dB. The largest difference found is 0.003 dB, with SSE4.1 in place of AVX-512."""
     ensure_prepared()
     folder = default_path("dataset", *(["bricks"] if world == "bricks" else []), "test")
-    ours = dict.fromkeys(BUCKETS, network(load_model(WORLDS[world], "cpu")))
+    ours = dict.fromkeys(BUCKETS, network(load_model(world, "cpu")))
     found = evaluate({"ours": ours}, read_held_out(folder))["ours"]
     for bucket in BUCKETS:
         row = rows(world)["ours", bucket]
@@ -91,7 +91,7 @@ def test_on_the_recorded_processor_training_repeats_the_first_epoch_to_the_digit
     """Elsewhere sums are taken in another order, and training comes out a little different."""
     if (recorded := recorded_processor(world)) != this_processor():
         pytest.skip(f"trained on: {recorded}; this is: {this_processor()}")
-    prepare(out=tmp_path / "many", train_pairs=PAIRS)
+    prepare(out=tmp_path / "many", train_pairs=TRAIN_PAIRS)
     data = tmp_path / "many" / ("bricks" if world == "bricks" else "")
     for step in Trainer(preset(data, tmp_path / "run", epochs=EPOCHS[world])).steps():
         if step.log:
