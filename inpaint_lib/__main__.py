@@ -14,6 +14,7 @@ from .checks import check_number
 from .holes import boxes_mask
 from .paths import World, world_folder, written_whole
 from .photographs import completion, evaluation, fitting
+from .photographs.baselines import PEERS
 from .photographs.prepare import ensure_prepared, prepare
 from .photographs.recipes import demo, rebuild
 from .pictures import read_mask, read_picture
@@ -141,6 +142,7 @@ def evaluate(
     seed: int = 0,
     out: Path | None = None,
     pictures: Path | None = None,
+    peers: bool = False,
 ) -> None:
     """The table: holes of four kinds, filled by the network and by what one would pick instead.
 
@@ -156,6 +158,8 @@ def evaluate(
         out: A CSV file to write as well.
         pictures: A PNG file to draw: of each kind of hole the completion that gains least over
             the best other method, the one in the middle, and the one that gains most.
+        peers: Measure further methods too, some of which `pip install '.[peers]'` brings; those
+            that are missing are named. Takes minutes.
     """
     ensure_prepared()
     folder = world_folder(world)
@@ -165,10 +169,13 @@ def evaluate(
         pairs = evaluation.read_held_out(folder / split)
     else:
         pairs = evaluation.held_out_from(photos, seed)
-    chosen = evaluation.methods(model, val)
+    chosen = evaluation.methods(model, val, peers)
     scores = evaluation.evaluate(chosen, pairs)
     print("Means over pictures; * best of its column.\n")
     print(evaluation.table(scores, pairs))
+    missing = [f"{n} ({peer.package})" for n, peer in PEERS.items() if peers and n not in chosen]
+    if missing:
+        print(f"Not measured, for their packages are missing: {', '.join(missing)}.")
     if out is not None:
         evaluation.write_csv(scores, pairs, out)
     if pictures is not None:

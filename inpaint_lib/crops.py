@@ -4,7 +4,12 @@ Taught in notebooks/04_training.ipynb.
 """
 
 import os
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +20,7 @@ from .data import Batch, Pairs
 from .holes import HoleKind, holes_from, numbers_for
 from .pictures import list_pictures, read_picture
 
+Item = TypeVar("Item")
 CROP = 6  # numbers that a crop follows from: top, left, a pixel of the hole, two mirrors, a turn
 
 
@@ -75,6 +81,19 @@ def crop_and_cover(
     hole = holes_from(numbers[:, CROP:], (h, w), hole_kind, longest_hole, device)
     full = 1 if mask.is_floating_point() else 255
     return Batch(original.masked_fill(hole, 0), original, hole.to(mask.dtype) * full)
+
+
+def ahead(items: Generator[Item, None, None]) -> Iterator[Item]:
+    """The same items, each made by another thread while the one before it is in use."""
+
+    def make() -> list[Item]:  # empty at the end: a thread must not raise StopIteration
+        return list(islice(items, 1))
+
+    with ThreadPoolExecutor(1) as maker, closing(items):
+        coming = maker.submit(make)
+        while made := coming.result():
+            coming = maker.submit(make)
+            yield from made
 
 
 def _pixel_of_hole(mask: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -31,6 +31,7 @@ def train_step(
     ssim_weight: float = 0.2,
     precision: Precision = "float32",
     scaler: torch.amp.GradScaler | None = None,
+    start: Tensor | None = None,
 ) -> Losses:
     """One step of the optimizer on a batch `(occluded, original, mask)` on the model's device.
 
@@ -40,6 +41,7 @@ def train_step(
     scaler: do not wait for the device. Values are not checked then, a step whose gradient is not
     finite leaves the weights as they were, and its loss is returned as NaN. The optimizer must
     be a fused one, or it waits all the same. Raises what `check_shapes` raises.
+    start: what the network starts from, see `PixelRNN.begin`; None: it computes that itself.
     """
     (check_shapes if scaler else check_triple)(*batch)
     occluded, _, mask = batch
@@ -47,7 +49,7 @@ def train_step(
     dtype = autocast_dtype(precision, occluded.device)
     optimizer.zero_grad(set_to_none=True)
     with torch.autocast(device, dtype, enabled=dtype != torch.float32):
-        pred = model(occluded, mask)
+        pred = model(occluded, mask, start)
     losses = completion_loss(pred, batch, hole_term=hole_term, ssim_weight=ssim_weight)
     if scaler is None:
         if not torch.isfinite(losses.loss):
@@ -121,7 +123,7 @@ class Learner:
         """The network that is validated and written: the running average where there is one."""
         return self.model if self.average is None else self.average
 
-    def step(self, batch: tuple[Tensor, Tensor, Tensor]) -> Losses:
+    def step(self, batch: tuple[Tensor, Tensor, Tensor], start: Tensor | None = None) -> Losses:
         """One step on a batch on the device, which nothing waits for; see `train_step`."""
         config = self.config
         with threads_for(self.model, batch[2].numel()):
@@ -134,6 +136,7 @@ class Learner:
                 ssim_weight=config.ssim_weight,
                 precision=config.precision,
                 scaler=self.scaler,
+                start=start,
             )
         if self.average is not None and config.ema is not None:
             # Not through torch's AveragedModel: its counter of steps makes a GPU wait.

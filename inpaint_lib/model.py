@@ -108,8 +108,14 @@ class PixelRNN(nn.Module):
         if refine:
             nn.init.zeros_(correction.weight)  # and without a correction
 
-    def forward(self, img_rgb: Tensor, mask: Tensor) -> Tensor:
+    def begin(self, img_rgb: Tensor, mask: Tensor) -> Tensor:
+        """What the network starts from, of img_rgb's shape: its prefill, or the picture itself."""
+        return img_rgb if self.fill is None else self.fill(img_rgb, mask)
+
+    def forward(self, img_rgb: Tensor, mask: Tensor, start: Tensor | None = None) -> Tensor:
         """img_rgb (B, 3, H, W) in [0, 1], black in the hole; mask (B, 1, H, W), 1 in the hole.
+
+        start: what `begin` returned for them, where it has been computed already.
 
         Returns the predicted picture (B, 3, H, W) in [0, 1], known pixels predicted too:
         `compose` puts the true ones back. Any height and width. Raises TypeError for integers,
@@ -118,7 +124,7 @@ class PixelRNN(nn.Module):
         check_shape("img_rgb", img_rgb, 3)
         check_shape("mask", mask, 1)
         height, width = img_rgb.shape[-2:]
-        start = self.fill(img_rgb, mask) if self.fill else img_rgb
+        start = self.begin(img_rgb, mask) if start is None else start
         mean, deviation = _known(start, mask) if self.standardize else (0.0, 1.0)
         seen = x = torch.cat([(start - mean) / deviation, mask], dim=1)  # (B, 4, H, W)
         if self.patch_size > 1:

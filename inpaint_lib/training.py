@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 
 from .checkpoints import COLUMNS, VAL_COLUMNS, RunFolder
 from .config import CHECKPOINTS, PAIRS, TrainConfig, check_same_run
-from .crops import PicturesInMemory, crop_and_cover
+from .crops import PicturesInMemory, ahead, crop_and_cover
 from .data import Batch, ImageCompletionDataset, Pairs, PairsInMemory, evenly
 from .filling import compose
 from .learner import Learner, check_finite, check_weights, train_step
@@ -137,10 +137,14 @@ class Trainer:
         sums = torch.zeros(4, device=self.device)  # loss, L1, SSIM, pictures
         unread: list[Tensor] = []
         self.learner.wrapped.train()
-        for i, batch in enumerate(draw_batches(self, generator), start=1):
+        batches = draw_batches(self, generator)
+        # On a CPU a second core draws the next batch; a GPU is ahead of Python anyway.
+        for i, (batch, start) in enumerate(
+            ahead(batches) if self.device.type == "cpu" else batches, start=1
+        ):
             lr = self.learner.optimizer.param_groups[0]["lr"]
             step = self.epoch * len(self.batches) + i
-            losses = self.learner.step(batch)
+            losses = self.learner.step(batch, start)
             sums += len(batch.mask) * torch.stack([*losses, torch.ones_like(losses.loss)])
             unread.append(losses.loss)
             last = i == len(self.batches)
@@ -186,8 +190,12 @@ class Trainer:
         }
 
 
-def draw_batches(trainer: Trainer, generator: torch.Generator) -> Iterator[Batch]:
-    """The batches of an epoch as floats on the device: cropped, mirrored, covered."""
+def draw_batches(
+    trainer: Trainer, generator: torch.Generator
+) -> Generator[tuple[Batch, Tensor], None, None]:
+    """The batches of an epoch as floats on the device: cropped, mirrored, covered; and what the
+    network starts from.
+    """
     config = trainer.config
     data = trainer.data
     part = (trainer.rank, trainer.world)
@@ -206,18 +214,21 @@ def draw_batches(trainer: Trainer, generator: torch.Generator) -> Iterator[Batch
         source = (Batch(*items) for items in loader)
     fresh = config.fresh_holes or config.data_dir is not None
     for batch in source:
-        if config.crop_size is not None or fresh:
-            batch = crop_and_cover(
-                batch,
-                config.crop_size,
-                fresh,
-                generator,
-                config.hole_kind,
-                config.longest_hole,
-                turns=config.turns,
-                part=part,
-            )
-        yield batch.to(trainer.device)
+        with threads_for(trainer.model, batch.mask.numel()), torch.no_grad():
+            if config.crop_size is not None or fresh:
+                batch = crop_and_cover(
+                    batch,
+                    config.crop_size,
+                    fresh,
+                    generator,
+                    config.hole_kind,
+                    config.longest_hole,
+                    turns=config.turns,
+                    part=part,
+                )
+            batch = batch.to(trainer.device)
+            start = trainer.model.begin(batch.occluded, batch.mask)
+        yield batch, start
 
 
 def list_pairs(

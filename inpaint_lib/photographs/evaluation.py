@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch.nn.functional as F
@@ -19,7 +19,16 @@ from ..metrics import psnr, ssim_map
 from ..model import PixelRNN
 from ..paths import pair_folders, written_whole
 from ..pictures import cover, list_pictures, read_mask, read_picture, to_mask, to_tensor
-from .baselines import Method, biharmonic, mean_colour, navier_stokes, network, smooth, telea
+from .baselines import (
+    Method,
+    biharmonic,
+    installed_peers,
+    mean_colour,
+    navier_stokes,
+    network,
+    smooth,
+    telea,
+)
 from .pairs import held_out_pairs
 from .prepare import read_manifest
 from .sources import BUCKETS, Source
@@ -160,18 +169,28 @@ def mean(scores: list[Score], metric: str = "hole_psnr") -> float:
     return float(np.mean(values)) if values else float("nan")
 
 
+def best_option(
+    make: Callable[[Any], Method], options: Sequence[Any], val_pairs: list[HeldOut]
+) -> dict[str, Any]:
+    """For each bucket, the option of highest hole PSNR on val. Never choose on test."""
+    if len(options) == 1:
+        return dict.fromkeys(BUCKETS, options[0])
+    tried = {str(option): dict.fromkeys(BUCKETS, make(option)) for option in options}
+    scores = evaluate(tried, val_pairs)
+    return {b: max(options, key=lambda option: mean(scores[str(option)][b])) for b in BUCKETS}
+
+
 def best_radius(make: Callable[[int], Method], val_pairs: list[HeldOut]) -> dict[str, int]:
-    """For each bucket, which of RADII has the highest hole PSNR on val. Never choose on test."""
-    tried = {radius: dict.fromkeys(BUCKETS, make(radius)) for radius in RADII}
-    scores = evaluate({str(radius): method for radius, method in tried.items()}, val_pairs)
-    return {b: max(RADII, key=lambda r: mean(scores[str(r)][b])) for b in BUCKETS}
+    """For each bucket, which of RADII is best on val."""
+    return best_option(make, RADII, val_pairs)
 
 
-def methods(model: PixelRNN, val_pairs: list[HeldOut]) -> Methods:
+def methods(model: PixelRNN, val_pairs: list[HeldOut], peers: bool = False) -> Methods:
     """The network and what a user would pick instead, by name and bucket.
 
-    OpenCV's methods get, in each bucket, the radius that is best on `val_pairs`: it matters by
-    up to 2.5 dB, and a single one for all would flatter the network.
+    A method with an option (OpenCV's radius, PatchMatch's patch) gets, in each bucket, the one
+    that is best on `val_pairs`: a radius matters by up to 2.5 dB, and a single one for all would
+    flatter the network. peers: also those of `baselines.PEERS` whose packages are installed.
     """
     one_for_all = {
         "ours": network(model),
@@ -180,10 +199,15 @@ def methods(model: PixelRNN, val_pairs: list[HeldOut]) -> Methods:
         "push-pull": smooth(push_pull),
         "biharmonic": biharmonic,
     }
-    by_radius = {"Telea": telea, "Navier-Stokes": navier_stokes}
+    tuned: dict[str, tuple[Callable[[Any], Method], Sequence[Any]]] = {
+        "Telea": (telea, RADII),
+        "Navier-Stokes": (navier_stokes, RADII),
+    }
+    if peers:
+        tuned |= {name: (peer.make, peer.options) for name, peer in installed_peers().items()}
     return {name: dict.fromkeys(BUCKETS, method) for name, method in one_for_all.items()} | {
-        name: {bucket: make(r) for bucket, r in best_radius(make, val_pairs).items()}
-        for name, make in by_radius.items()
+        name: {b: make(option) for b, option in best_option(make, options, val_pairs).items()}
+        for name, (make, options) in tuned.items()
     }
 
 

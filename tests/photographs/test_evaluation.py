@@ -13,6 +13,7 @@ from inpaint_lib import PixelRNN, complete, push_pull, ssim_map
 from inpaint_lib.photographs import evaluation
 from inpaint_lib.photographs.baselines import (
     biharmonic,
+    installed_peers,
     mean_colour,
     navier_stokes,
     network,
@@ -512,3 +513,11 @@ def test_the_examples_are_the_least_middle_and_greatest_gains():
         assert np.array_equal(rows["original"][column], pairs[i].original)
         filled = mean_colour(pairs[i].occluded, pairs[i].hole)
         assert np.array_equal(rows["best other"][column], filled)
+
+
+def test_installed_peers_stand_in_the_table_when_they_are_asked_for():
+    pairs = some_of_each(count=1)
+    without = methods(small_network(), pairs)
+    chosen = methods(small_network(), pairs, peers=True)
+    assert chosen.keys() - without.keys() == installed_peers().keys()
+    assert all(list(by_bucket) == BUCKETS for by_bucket in chosen.values())
