@@ -1,7 +1,7 @@
 """Walk the whole path on an accelerator, within minutes, and write down what was seen.
 
     python tests/gpu/run.py --out gpu_records --minutes 12
-    python tests/gpu/run.py --out gpu_records --quick      # the same on a CPU, with tiny sizes
+    python tests/gpu/run.py --out gpu_records --quick      # on a CPU, tiny, in less than a minute
 
 Four stages, each of which leaves a file and is passed over when it is there, so that an
 interrupted call can be repeated: `checks` (checks.txt), `speed` (speed.tsv, one change at a
@@ -17,9 +17,10 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -41,20 +42,30 @@ from inpaint_lib.photographs.recipes import LARGE, preset  # noqa: E402
 from inpaint_lib.training import TrainConfig, Trainer  # noqa: E402
 
 GRIDS = (1, 5, 10, 25, 50, 100, 150, 190, 200)
-QUICK_PLAIN: dict[str, Any] = {"hidden_channels": 4, "num_layers": 1, "epochs": 2}
-QUICK_LARGE: dict[str, Any] = {"hidden_channels": 8, "num_layers": 1, "batch_size": 8}
+QUICK_PLAIN: dict[str, Any] = {"hidden_channels": 4, "num_layers": 1}
+QUICK_LARGE: dict[str, Any] = QUICK_PLAIN | {"batch_size": 8, "crop_size": 32}
 
 
 class Walk:
-    """The folder of records, the time that is left, and what both are for."""
+    """The folder of records, the time that is left, what is trained on and where runs are kept."""
 
-    def __init__(self, out: Path, minutes: float, quick: bool, device: str):
+    def __init__(self, out: Path, minutes: float, device: str):
         self.out = out
         self.ends = time.monotonic() + 60 * minutes
-        self.quick = quick
+        self.quick = False
         self.device = device
+        self.data = default_path("dataset")
         self.work = default_path("checkpoints", "runs", f"walk-{torch.device(device).type}")
         out.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def large(self) -> Path:
+        return self.data / "large"
+
+    def prepare(self, with_large: bool) -> None:
+        ensure_prepared()
+        if with_large and not (self.large / "val").is_dir():
+            prepare_large()
 
     @property
     def seconds_left(self) -> float:
@@ -62,6 +73,23 @@ class Walk:
 
     def say(self, text: str) -> None:
         print(f"[{self.seconds_left:6.0f} s left] {text}", flush=True)
+
+
+class QuickWalk(Walk):
+    """On the CPU, with a handful of tiny pairs, everything but the records in one folder."""
+
+    def __init__(self, out: Path, minutes: float, folder: Path):
+        super().__init__(out, minutes, "cpu")
+        self.quick = True
+        self.data = folder / "data"
+        self.work = folder / "runs"
+
+    def prepare(self, with_large: bool) -> None:
+        for part, count in (("train", 8), ("val", 4), ("large/val", 4)):
+            checks.write_pairs(self.data / part, count, side=32)
+        # Pictures of any size are trained on: the originals of three more pairs.
+        more = checks.write_pairs(self.data / "more", 3, side=48)
+        pair_folders(more).original.rename(self.large / "train")
 
 
 def describe(walk: Walk) -> None:
@@ -88,7 +116,7 @@ def describe(walk: Walk) -> None:
 def run_checks(walk: Walk) -> None:
     """checks.txt: a line for each check, and what it said where it failed."""
     lines = []
-    for check in checks.CHECKS[:-1] if walk.quick else checks.CHECKS:
+    for check in checks.ON_ANY_DEVICE + ([] if walk.quick else checks.ON_A_GPU):
         began = time.monotonic()
         try:
             check(walk.device)
@@ -122,10 +150,9 @@ def pictures_a_second(steps: Iterator[int], seconds: float) -> float:
 def by_hand(walk: Walk) -> Iterator[int]:
     """The plain loop: files read by the training process, losses read at each step."""
     torch.manual_seed(0)
-    channels = 4 if walk.quick else 48
-    model = PixelRNN(hidden_channels=channels).to(walk.device)
+    model = PixelRNN(**QUICK_PLAIN if walk.quick else {}).to(walk.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
-    folders = pair_folders(default_path("dataset", "train"))
+    folders = pair_folders(walk.data / "train")
     pairs = ImageCompletionDataset(folders.occluded, folders.original)
     while True:
         for items in DataLoader(pairs, 4, shuffle=True):
@@ -134,35 +161,35 @@ def by_hand(walk: Walk) -> Iterator[int]:
             yield len(batch.mask)
 
 
-def by_trainer(config: TrainConfig, change: Callable[[Trainer], None]) -> Iterator[int]:
-    trainer = Trainer(config)
-    change(trainer)
-    for _ in trainer.steps():
-        yield config.batch_size
+def by_trainer(trainer: Trainer) -> Generator[int, None, None]:
+    """The loop of the library. The last batch of an epoch may be a smaller one."""
+    size = trainer.config.batch_size
+    rest = len(trainer.data) - size * (len(trainer.batches) - 1)
+    for step in trainer.steps():
+        yield size if step.log is None else rest
 
 
 def measure_speed(walk: Walk) -> None:
     """speed.tsv: pictures a second and peak memory, one change at a time."""
     plain: dict[str, Any] = {"device": walk.device, "overwrite": True, "epochs": 10_000}
-    plain |= QUICK_PLAIN | {"epochs": 10_000} if walk.quick else {}
-    data = default_path("dataset")
+    plain |= QUICK_PLAIN if walk.quick else {}
+    train = pair_folders(walk.data / "train")
 
-    def no_change(trainer: Trainer) -> None:
-        pass
+    def start(config: TrainConfig, last: bool) -> Iterator[int]:
+        trainer = Trainer(config)
+        if last:
+            trainer.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return by_trainer(trainer)
 
-    def channels_last(trainer: Trainer) -> None:
-        trainer.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    def plain_run(name: str, last: bool = False, **changes: Any) -> Iterator[int]:
+        folders = (train.occluded, train.original, walk.work / "speed" / name)
+        config = TrainConfig(*folders, **plain | changes)
+        return start(config, last)
 
-    def plain_run(name: str, **changes: Any) -> Iterator[int]:
-        hook = channels_last if changes.pop("last", False) else no_change
-        config = TrainConfig(save_dir=walk.work / "speed" / name, **plain | changes)
-        return by_trainer(config, hook)
-
-    def preset_run(name: str, **changes: Any) -> Iterator[int]:
-        hook = channels_last if changes.pop("last", False) else no_change
+    def preset_run(name: str, last: bool = False, **changes: Any) -> Iterator[int]:
         small = QUICK_LARGE if walk.quick else {}
-        config = preset(data, walk.work / "speed" / name, **plain | small | changes)
-        return by_trainer(config, hook)
+        config = preset(walk.data, walk.work / "speed" / name, **plain | small | changes)
+        return start(config, last)
 
     memory: dict[str, Any] = {"in_memory": True}
     low: dict[str, Any] = memory | {"precision": "bfloat16"}
@@ -212,8 +239,11 @@ def follow(walk: Walk, trainer: Trainer, seconds: float) -> bool:
 
 def train_original(walk: Walk) -> None:
     """The original recipe: exactly the defaults but for the precision and where pairs are kept."""
-    folders = pair_folders(default_path("dataset", "val"))
+    train = pair_folders(walk.data / "train")
+    folders = pair_folders(walk.data / "val")
     options: dict[str, Any] = {
+        "occluded_dir": train.occluded,
+        "original_dir": train.original,
         "save_dir": walk.work / "original",
         "device": walk.device,
         "in_memory": True,
@@ -223,7 +253,9 @@ def train_original(walk: Walk) -> None:
         "val_mask_dir": folders.mask,
         "resume": True,
     }
-    config = TrainConfig(**options | (QUICK_PLAIN if walk.quick else {}))
+    if walk.quick:
+        options |= QUICK_PLAIN | {"epochs": 2}
+    config = TrainConfig(**options)
     began = time.monotonic()
     trainer = Trainer(config)
     done = follow(walk, trainer, walk.seconds_left - 20)
@@ -241,13 +273,12 @@ def train_original(walk: Walk) -> None:
 
 def train_preset(walk: Walk) -> None:
     """The large preset for the minutes that are left: as many epochs as fit are planned first."""
-    large = default_path("dataset", "large")
-    folders = pair_folders(large / "val")
+    folders = pair_folders(walk.large / "val")
     options: dict[str, Any] = LARGE | {
         "save_dir": walk.work / "preset",
         "device": walk.device,
         "precision": "auto",
-        "data_dir": large / "train",
+        "data_dir": walk.large / "train",
         "val_occluded_dir": folders.occluded,
         "val_original_dir": folders.original,
         "val_mask_dir": folders.mask,
@@ -258,12 +289,12 @@ def train_preset(walk: Walk) -> None:
     state = options["save_dir"] / "state.pth"
     plan = walk.work / "plan.json"
     if not state.is_file():  # how long does an epoch take?
-        here = options | {"save_dir": walk.work / "probe", "overwrite": True}
-        probe = Trainer(TrainConfig(**here))
-        steps = (probe.config.batch_size for _ in probe.steps())
+        here = {"save_dir": walk.work / "probe", "overwrite": True, "epochs": 10_000}
+        probe = Trainer(TrainConfig(**options | here))
+        steps = by_trainer(probe)
         speed = pictures_a_second(steps, 0.2 if walk.quick else 8.0)
         steps.close()
-        epoch = len(probe.data) / speed + 1.5  # type: ignore[arg-type]
+        epoch = len(probe.data) / speed + 1.5
         epochs = 2 if walk.quick else max(2, int((walk.seconds_left - 25) / epoch))
         walk.say(f"{speed:.0f} pictures a second: {epochs} epochs of {epoch:.1f} s")
         plan.parent.mkdir(parents=True, exist_ok=True)
@@ -294,14 +325,20 @@ def main() -> None:
     parser.add_argument("--stages", default=",".join(STAGES))
     parser.add_argument("--quick", action="store_true", help="tiny sizes, on the CPU")
     options = parser.parse_args()
-    device = "cpu" if options.quick else str(choose_device())
-    walk = Walk(options.out, options.minutes, options.quick, device)
+    if options.quick:
+        with tempfile.TemporaryDirectory() as folder:
+            take(QuickWalk(options.out, options.minutes, Path(folder)), options.stages.split(","))
+    else:
+        device = str(choose_device())
+        take(Walk(options.out, options.minutes, device), options.stages.split(","))
+
+
+def take(walk: Walk, stages: list[str]) -> None:
+    """All stages whose file is not there yet."""
     describe(walk)
-    torch.backends.cudnn.benchmark = device != "cpu"
-    ensure_prepared()
-    if "preset" in options.stages and not default_path("dataset", "large", "val").is_dir():
-        prepare_large()
-    for name in options.stages.split(","):
+    torch.backends.cudnn.benchmark = walk.device != "cpu"
+    walk.prepare(with_large="preset" in stages)
+    for name in stages:
         file, stage = STAGES[name]
         if (walk.out / file).is_file():
             walk.say(f"{name}: done before")
