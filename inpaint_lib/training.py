@@ -4,7 +4,7 @@ Taught in notebooks/04_training.ipynb.
 """
 
 import os
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -321,8 +321,11 @@ def train(
     return run(Trainer(config))
 
 
-def run(trainer: Trainer) -> PixelRNN:
-    """Train to the end behind a progress bar. Ctrl-C passes through; the state is on disk."""
+def run(trainer: Trainer, tell: Callable[[Step], str] | None = None) -> PixelRNN:
+    """Train to the end behind a progress bar. Ctrl-C passes through; the state is on disk.
+
+    tell: what to write above the bar after each epoch, if anything.
+    """
     done = trainer.epoch * len(trainer.batches)
     with tqdm(
         total=trainer.total_steps, initial=done, unit="step", disable=trainer.rank > 0
@@ -334,4 +337,6 @@ def run(trainer: Trainer) -> PixelRNN:
                 bar.set_postfix_str(
                     f"L1 {l1:.4f}, SSIM {similarity:.3f}, loss {loss:.4f}", refresh=False
                 )
+            if tell and step.log and (text := tell(step)):
+                bar.write(text)
     return trainer.learner.kept.eval()

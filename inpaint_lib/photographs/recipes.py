@@ -6,7 +6,7 @@ from typing import Any
 
 from ..checkpoints import save_model
 from ..paths import World, default_path, pair_folders, world_folder, written_whole
-from ..training import TrainConfig, Trainer, run
+from ..training import Step, TrainConfig, Trainer, run
 from .evaluation import by_bucket, evaluate, methods, read_held_out, table, write_csv
 from .prepare import ensure_prepared, prepare, read_manifest
 
@@ -82,7 +82,7 @@ def rebuild(world: World) -> None:
 def demo_config(epochs: int = 30) -> TrainConfig:
     """A short run of the preset on the wall."""
     folder = default_path("checkpoints", "runs", "demo")
-    return preset(world_folder("bricks"), folder, epochs=epochs)
+    return preset(world_folder("bricks"), folder, epochs=epochs, lr=2e-3, precision="auto")
 
 
 def demo() -> None:
@@ -100,8 +100,13 @@ def demo() -> None:
     )
     if trainer.epoch:
         print(f"Going on after epoch {trainer.epoch} of {config.epochs}.")
+
+    def look(step: Step) -> str:
+        sheet = trainer.folder.path / "samples" / f"sample_epoch{step.epoch}.png"
+        return f"A first look: {sheet} (occluded, completed, original)" if step.epoch == 5 else ""
+
     try:
-        run(trainer)
+        run(trainer, look)
     except KeyboardInterrupt:
         done = trainer.epoch
         kept = (
@@ -129,7 +134,7 @@ def report(trainer: Trainer) -> None:
     """Table, sample grid and learning curve of a finished run, beside its checkpoints."""
     folder = trainer.config.save_dir
     test = read_held_out(world_folder("bricks") / "test")
-    chosen = methods(trainer.model.eval(), read_held_out(world_folder("bricks") / "val"))
+    chosen = methods(trainer.learner.kept.eval(), read_held_out(world_folder("bricks") / "val"))
 
     from .. import figures  # draws: a machine that only trains need not have matplotlib
 
