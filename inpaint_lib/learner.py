@@ -4,10 +4,12 @@ Taught in notebooks/04_training.ipynb.
 """
 
 import math
+import os
 from copy import deepcopy
 from typing import Any, cast
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer, lr_scheduler
@@ -199,3 +201,13 @@ def check_weights(model: PixelRNN, epoch: int) -> None:
             f"epoch {epoch}: its weights are no longer finite and are not kept; "
             "try a lower lr or a grad_clip"
         )
+
+
+def join_processes(device: torch.device) -> torch.device:
+    """Meet the other processes of `torchrun`; returns this one's device."""
+    if device.type != "cpu":
+        device = torch.device(device.type, int(os.environ["LOCAL_RANK"]))
+        torch.accelerator.set_device_index(device.index)
+    if not dist.is_initialized():
+        dist.init_process_group(dist.get_default_backend_for_device(device))
+    return device

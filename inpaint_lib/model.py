@@ -21,8 +21,7 @@ class PixelRNN(nn.Module):
     through the depth of the network. It is not autoregressive as the PixelRNN of van den Oord
     et al. (2016, "Pixel Recurrent Neural Networks") is: no masked convolutions, no likelihood.
 
-    The keyword-only options are remedies, off by default:
-
+    The keyword-only options are remedies, off by default.
     patch_size: compute on patches of that many pixels squared instead of on pixels
         (pixel_unshuffle in front, pixel_shuffle behind; Shi et al. 2016). The receptive field
         grows by that factor, the cost of a pixel falls by nearly its square.
@@ -60,9 +59,8 @@ class PixelRNN(nn.Module):
             "standardize": standardize,
             "refine": refine,
         }
-        for name in ("in_channels", "hidden_channels", "num_layers", "patch_size"):
-            check_number(name, self.config[name], least=1, whole=True)
-        check_number("refine", refine, whole=True)
+        for name in ("in_channels", "hidden_channels", "num_layers", "patch_size", "refine"):
+            check_number(name, self.config[name], least=int(name != "refine"), whole=True)
         check_choice("prefill", prefill, Prefill | None)
         self.patch_size = patch_size
         self.fill = None if prefill is None else FILLS[prefill]
@@ -113,9 +111,8 @@ class PixelRNN(nn.Module):
         return img_rgb if self.fill is None else self.fill(img_rgb, mask)
 
     def forward(self, img_rgb: Tensor, mask: Tensor, start: Tensor | None = None) -> Tensor:
-        """img_rgb (B, 3, H, W) in [0, 1], black in the hole; mask (B, 1, H, W), 1 in the hole.
-
-        start: what `begin` returned for them, where it has been computed already.
+        """img_rgb (B, 3, H, W) in [0, 1], black in the hole; mask (B, 1, H, W), 1 in the hole;
+        start: what `begin` returns for them, where it has been computed already.
 
         Returns the predicted picture (B, 3, H, W) in [0, 1], known pixels predicted too:
         `compose` puts the true ones back. Any height and width. Raises TypeError for integers,
@@ -123,8 +120,8 @@ class PixelRNN(nn.Module):
         """
         check_shape("img_rgb", img_rgb, 3)
         check_shape("mask", mask, 1)
-        height, width = img_rgb.shape[-2:]
         start = self.begin(img_rgb, mask) if start is None else start
+        height, width = start.shape[-2:]
         mean, deviation = _known(start, mask) if self.standardize else (0.0, 1.0)
         seen = x = torch.cat([(start - mean) / deviation, mask], dim=1)  # (B, 4, H, W)
         if self.patch_size > 1:
@@ -145,9 +142,7 @@ class PixelRNN(nn.Module):
         if self.refine is not None:  # (B, 3 + refine, H, W) -> (B, 3, H, W)
             out = out[:, :3] + self.refine(torch.cat([out, seen], dim=1))
             out = out if self.fill else out.sigmoid()
-        if self.fill is not None:
-            return (start + deviation * out).clamp(0, 1)
-        return out
+        return out if self.fill is None else (start + deviation * out).clamp(0, 1)
 
 
 def _known(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -21,7 +21,7 @@ from .config import CHECKPOINTS, PAIRS, TrainConfig, check_same_run
 from .crops import PicturesInMemory, ahead, crop_and_cover
 from .data import Batch, ImageCompletionDataset, Pairs, PairsInMemory, evenly
 from .filling import compose
-from .learner import Learner, check_finite, check_weights, train_step
+from .learner import Learner, check_finite, check_weights, join_processes, train_step
 from .losses import Losses, completion_loss
 from .metrics import psnr
 from .model import PixelRNN, choose_device, threads_for
@@ -137,11 +137,7 @@ class Trainer:
         sums = torch.zeros(4, device=self.device)  # loss, L1, SSIM, pictures
         unread: list[Tensor] = []
         self.learner.wrapped.train()
-        batches = draw_batches(self, generator)
-        # On a CPU a second core draws the next batch; a GPU is ahead of Python anyway.
-        for i, (batch, start) in enumerate(
-            ahead(batches) if self.device.type == "cpu" else batches, start=1
-        ):
+        for i, (batch, start) in enumerate(batches_of_an_epoch(self, generator), start=1):
             lr = self.learner.optimizer.param_groups[0]["lr"]
             step = self.epoch * len(self.batches) + i
             losses = self.learner.step(batch, start)
@@ -190,12 +186,20 @@ class Trainer:
         }
 
 
+def batches_of_an_epoch(
+    trainer: Trainer, generator: torch.Generator
+) -> Iterator[tuple[Batch, Tensor]]:
+    """The batches as floats on the device: cropped, mirrored, covered; and what the network
+    starts from. On a CPU a second core draws the next one; a GPU is behind Python anyway.
+    """
+    batches = draw_batches(trainer, generator)
+    return ahead(batches) if trainer.device.type == "cpu" else batches
+
+
 def draw_batches(
     trainer: Trainer, generator: torch.Generator
 ) -> Generator[tuple[Batch, Tensor], None, None]:
-    """The batches of an epoch as floats on the device: cropped, mirrored, covered; and what the
-    network starts from.
-    """
+    """See `batches_of_an_epoch`."""
     config = trainer.config
     data = trainer.data
     part = (trainer.rank, trainer.world)
@@ -286,16 +290,6 @@ def validate(
     # Masked: a hole filled without any error has an infinite PSNR.
     columns = np.ma.masked_invalid(rows).mean(axis=0).filled(np.inf)
     return dict(zip(VAL_COLUMNS, columns.tolist(), strict=True))
-
-
-def join_processes(device: torch.device) -> torch.device:
-    """Meet the other processes of `torchrun`; returns this one's device."""
-    if device.type != "cpu":
-        device = torch.device(device.type, int(os.environ["LOCAL_RANK"]))
-        torch.accelerator.set_device_index(device.index)
-    if not dist.is_initialized():
-        dist.init_process_group(dist.get_default_backend_for_device(device))
-    return device
 
 
 def train(

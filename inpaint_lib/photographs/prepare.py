@@ -128,6 +128,7 @@ def prepare(
     train_pairs: int = 616,
     per_bucket: int = 24,
     seed: int = 0,
+    large: bool = False,
 ) -> dict[str, int]:
     """Build train, val and test pairs of 128 x 128, in seconds; returns how many each holds.
 
@@ -142,9 +143,12 @@ def prepare(
         train_pairs: Training pairs, at least.
         per_bucket: Pairs in each of the four hole sizes of val and of test, at least.
         seed: Of the crops, the holes, and the split of `photos`.
+        large: The large set instead, in dataset/large: see `prepare_large`.
     """
-    if flowers102 and photos is not None:
-        raise ValueError("photos and flowers102: choose one of them")
+    if (photos is not None) + flowers102 + large > 1:
+        raise ValueError("photos, flowers102 and large: choose one of them")
+    if large:
+        return prepare_large(out, seed)
     if flowers102:
         photos = _download_flowers()
         out = out or default_path("dataset", "flowers102")

@@ -674,8 +674,8 @@ def test_a_folder_of_pictures_is_trained_on_under_fresh_holes(pictures, tmp_path
     steps = list(trainer.steps())
     assert len(steps) == 2 * 3
     in_training = [args for args in seen if args[0].shape[-1] == 24][:3]
-    assert [len(occluded) for occluded, _ in in_training] == [4, 4, 2]
-    for occluded, mask in in_training:
+    assert [len(occluded) for occluded, *_ in in_training] == [4, 4, 2]
+    for occluded, mask, *_ in in_training:
         assert occluded.dtype == torch.float32
         assert mask.any(dim=-1).any(dim=-1).all()
         assert not (occluded * mask).any()
