@@ -89,7 +89,7 @@ def ahead(items: Generator[Item, None, None]) -> Iterator[Item]:
     def make() -> list[Item]:  # empty at the end: a thread must not raise StopIteration
         return list(islice(items, 1))
 
-    with ThreadPoolExecutor(1) as maker, closing(items):
+    with closing(items), ThreadPoolExecutor(1) as maker:  # the thread ends before its source
         coming = maker.submit(make)
         while made := coming.result():
             coming = maker.submit(make)

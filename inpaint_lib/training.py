@@ -186,9 +186,10 @@ class Trainer:
         }
 
 
-def batches_of_an_epoch(
-    trainer: Trainer, generator: torch.Generator
-) -> Iterator[tuple[Batch, Tensor]]:
+Drawn = tuple[Batch, Tensor]  # and what the network starts from
+
+
+def batches_of_an_epoch(trainer: Trainer, generator: torch.Generator) -> Iterator[Drawn]:
     """The batches as floats on the device: cropped, mirrored, covered; and what the network
     starts from. On a CPU a second core draws the next one; a GPU is behind Python anyway.
     """
@@ -196,9 +197,7 @@ def batches_of_an_epoch(
     return ahead(batches) if trainer.device.type == "cpu" else batches
 
 
-def draw_batches(
-    trainer: Trainer, generator: torch.Generator
-) -> Generator[tuple[Batch, Tensor], None, None]:
+def draw_batches(trainer: Trainer, generator: torch.Generator) -> Generator[Drawn, None, None]:
     """See `batches_of_an_epoch`."""
     config = trainer.config
     data = trainer.data

@@ -243,13 +243,13 @@ def test_the_training_loop_can_be_followed():
     modules = sorted(needed_by(HEART))
     lines, counted = to_read(modules)
     assert len(modules) <= 15, modules
-    assert lines <= 1_560
-    assert counted <= 1_220
+    assert lines <= 1_600
+    assert counted <= 1_260
 
 
 def test_the_library_without_widgets_stays_small():
     lines, _ = to_read(module for module in sources() if floor(module) != "widgets")
-    assert lines <= 2_820
+    assert lines <= 2_860
 
 
 def test_no_module_is_longer_than_a_few_screens():

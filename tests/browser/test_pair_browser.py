@@ -30,6 +30,11 @@ def test_shows_a_pair_at_once_and_follows_buttons_sliders_and_keys(notebook):
     expect(panel.locator(".widget-readout").nth(1)).to_have_text("0.075")
     panel.get_by_role("combobox").select_option("JPEG, quality 75")
     expect(words).not_to_contain_text("precision 100.0%")
+    # Words and picture follow the last key one after the other, and may do so while we look.
+    for _ in range(100):
+        if panel.get_by_role("img", name=words.inner_text()).count():
+            break
+        book.page.wait_for_timeout(100)
     expect(panel.get_by_role("img", name=words.inner_text())).to_be_visible()
     book.assert_nothing_overflows()
     book.dark()

@@ -85,9 +85,9 @@ def test_a_loss_that_is_not_a_number_is_told_with_its_step_and_a_remedy(
     before = contents(save_dir)
     sound = PixelRNN.forward
 
-    def breaks_down(self, img_rgb, mask):
+    def breaks_down(self, *pictures):
         calls.append(1)
-        return sound(self, img_rgb, mask) * (float("nan") if len(calls) == 2 else 1)
+        return sound(self, *pictures) * (float("nan") if len(calls) == 2 else 1)
 
     monkeypatch.setattr(PixelRNN, "forward", breaks_down)
     line = refused(*training(pairs, save_dir, "--resume", epochs=3))

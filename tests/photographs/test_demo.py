@@ -59,7 +59,7 @@ def test_a_second_demo_replaces_a_finished_one(tiny):
 def test_an_interrupted_demo_says_how_to_go_on_and_does(tiny, monkeypatch, capsys):
     whole = module.run
 
-    def interrupted(trainer):
+    def interrupted(trainer, tell):
         for step in trainer.steps():
             if step.step == 3:
                 raise KeyboardInterrupt
