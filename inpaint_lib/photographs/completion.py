@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..filling import compose, push_pull
 from ..holes import bounding_box
-from ..model import PixelRNN
+from ..model import PixelRNN, threads_for
 from ..pictures import read_picture, to_mask, to_pixels, to_tensor, upright_rgb
 
 Picture = Image.Image | np.ndarray | str | os.PathLike[str]
@@ -70,9 +70,10 @@ def complete(model: PixelRNN, image: Picture, mask: np.ndarray) -> Image.Image:
         model.eval()
         with torch.inference_mode():
             for window, part in windows(hole):
-                m = to_mask(hole[window]).to(device)
-                occluded = to_tensor(picture[window]).to(device) * (1 - m)
-                result[window][part] = to_pixels(complete_window(model, occluded, m))[part]
+                with threads_for(model, part.size):
+                    m = to_mask(hole[window]).to(device)
+                    occluded = to_tensor(picture[window]).to(device) * (1 - m)
+                    result[window][part] = to_pixels(complete_window(model, occluded, m))[part]
     finally:
         model.train(was_training)
     return Image.fromarray(result)

@@ -9,7 +9,7 @@ import torch
 from ..checks import check_number
 from ..data import Batch
 from ..holes import random_holes
-from ..model import PixelRNN
+from ..model import PixelRNN, threads_for
 from ..training import train_step
 from .completion import Picture, picture_and_hole
 
@@ -54,7 +54,8 @@ def fit(
             hidden = holes.to(device).float()
             optimizer.param_groups[0]["lr"] = LR * (1 - spent)
             batch = Batch(original * (1 - hidden), original, hidden)
-            train_step(fitted, batch, optimizer, grad_clip=1.0, hole_term="psnr")
+            with threads_for(fitted, hidden.numel()):
+                train_step(fitted, batch, optimizer, grad_clip=1.0, hole_term="psnr")
     return fitted.eval()
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 
 from ...data import SIZE, Batch
-from ...model import PixelRNN, choose_device
+from ...model import PixelRNN, choose_device, threads_for
 from ...pictures import list_pictures
 from ...training import TrainConfig, train_step
 
@@ -65,7 +65,8 @@ def seconds_per_pixel(
     optimizer = torch.optim.Adam(model.parameters())
     for _ in range(2):  # the first also prepares its kernels
         began = perf_counter()
-        train_step(model, pairs, optimizer)
+        with threads_for(model, pairs.mask.numel()):
+            train_step(model, pairs, optimizer)
     return (perf_counter() - began) / (batch * side**2)
 
 
