@@ -15,7 +15,7 @@ PAIRS = pair_folders(default_path("dataset", "train"))
 CHECKPOINTS = default_path("checkpoints")
 Precision = Literal["float32", "bfloat16", "float16", "auto"]
 Schedule = Literal["constant", "one-cycle", "cosine"]
-COUNTS = ("epochs", "batch_size", "hidden_channels", "num_layers", "patch_size")
+COUNTS = ("epochs", "batch_size", "val_every", "hidden_channels", "num_layers", "patch_size")
 # What may differ between a run and its continuation without changing what is computed.
 FREE_TO_CHANGE = {"device", "in_memory", "num_workers", "resume", "overwrite", "save_dir"}
 
@@ -64,6 +64,8 @@ class TrainConfig:
     """True masks of the training pairs; None: found from the pictures' differences."""
     val_occluded_dir: Path | None = None
     """Validation pictures with holes; None: no validation."""
+    val_every: int = 1
+    """Validate after so many epochs, and after the first and the last."""
     val_original_dir: Path | None = None
     """Validation pictures without holes."""
     val_mask_dir: Path | None = None
@@ -84,8 +86,7 @@ class TrainConfig:
     turns: bool = False
     """Turn fresh crops by quarter turns, too; they are always mirrored."""
     in_memory: bool = False
-    """Read all pairs once, before training, and keep them where the network is: 112 KB of memory
-    for each of 128 x 128."""
+    """Read all pairs once, and keep them where the network is: 112 KB each of 128 x 128."""
     num_workers: int = 0
     """Processes that read pictures ahead; 0: the training process reads them itself."""
 
@@ -102,8 +103,7 @@ class TrainConfig:
     """What the network computes in; weights and losses stay in float32. auto: bfloat16 where the
     hardware has it, else float32. float16 scales the loss (Micikevicius et al. 2018)."""
     ema: float | None = None
-    """Validate and keep a running average of the weights, this share of which stays at each step,
-    for example 0.999 (Polyak & Juditsky 1992). Needs norm "group"."""
+    """Keep an average of the weights, this share of which stays at each step (Polyak 1992)."""
     compile: bool = False
     """Compile the network (torch.compile): minutes at the start, faster steps on a GPU."""
     seed: int = 0

@@ -131,10 +131,12 @@ def learning_curve(log: Sequence[Mapping[str, Any]]) -> Figure:
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot(epochs, [e["total loss"] for e in log], color=BLUE, marker=".", label="training")
-    if "val total loss" in log[0]:
-        val_loss = [e["val total loss"] for e in log]
-        left.plot(epochs, val_loss, color=ORANGE, marker=".", label="validation")
-        right.plot(epochs, [e["val hole PSNR [dB]"] for e in log], color=GREEN, marker=".")
+    checked = [e for e in log if "val total loss" in e]
+    if checked:
+        when = [e["epoch"] for e in checked]
+        val_loss = [e["val total loss"] for e in checked]
+        left.plot(when, val_loss, color=ORANGE, marker=".", label="validation")
+        right.plot(when, [e["val hole PSNR [dB]"] for e in checked], color=GREEN, marker=".")
     left.set(title="Loss", xlabel="epoch", ylabel="total loss, mean over the epoch")
     left.legend()
     right.set(title="Validation: hole PSNR", xlabel="epoch", ylabel="dB, mean over pictures")

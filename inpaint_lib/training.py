@@ -57,8 +57,7 @@ class Step(NamedTuple):
 class Trainer:
     """A run: builds or resumes everything from a `TrainConfig`; `steps()` is the loop.
 
-    Several processes: start them with `torchrun`. Each then sees its share of every batch, and
-    rank 0 alone writes.
+    Several processes (`torchrun`) see each its share of every batch, and rank 0 alone writes.
 
     Raises FileExistsError when `save_dir` holds another run and neither `resume` nor
     `overwrite` is set; BlockingIOError while another process trains in it; ValueError when a
@@ -157,7 +156,8 @@ class Trainer:
             dist.all_reduce(sums)
         loss, l1, similarity = (sums[:3] / sums[3]).tolist()
         log = dict(zip(COLUMNS, (epoch, lr, l1, similarity, loss), strict=True))
-        if self.rank == 0 and self.val is not None:
+        due = epoch in (1, self.config.epochs) or epoch % self.config.val_every == 0
+        if self.val is not None and due and self.rank == 0:
             log |= validate(self.learner.kept, self.val, self.config, self.device)
         self.history.append(log)
         if self.rank == 0:

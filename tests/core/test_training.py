@@ -812,3 +812,21 @@ def test_a_batch_that_the_processes_cannot_share_is_refused(pairs, tmp_path, mon
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
     with pytest.raises(ValueError, match="multiple of the 2 processes"):
         Trainer(config_for(pairs, tmp_path / "run", batch_size=3))
+
+
+def test_validation_comes_after_the_first_the_last_and_every_nth_epoch(pairs, tmp_path):
+    config = config_for(
+        pairs,
+        tmp_path / "run",
+        epochs=5,
+        val_every=2,
+        val_occluded_dir=pairs / "occluded_images",
+        val_original_dir=pairs / "original_images",
+    )
+    trainer = Trainer(config)
+    run(trainer)
+    validated = [log["epoch"] for log in trainer.history if "val hole PSNR [dB]" in log]
+    assert validated == [1, 2, 4, 5]
+    lines = (config.save_dir / "training_log.txt").read_text().splitlines()
+    assert lines[3].split("\t")[5:] == ["", "", "", ""]  # the third epoch's
+    assert all(lines[2].split("\t"))

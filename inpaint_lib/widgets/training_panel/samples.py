@@ -90,10 +90,12 @@ def draw_curves(
         left.plot(x[width - 1 :], smooth, color=figures.BLUE, label=f"mean of {width} steps")
     done = [log["epoch"] for log in history]
     left.plot(done, [e["total loss"] for e in history], "o", color=figures.BLUE, label="training")
-    if history and "val total loss" in history[0]:
-        val = [e["val total loss"] for e in history]
-        left.plot(done, val, "s-", color=figures.ORANGE, label="validation")
-        right.plot(done, [e["val hole PSNR [dB]"] for e in history], "o-", color=figures.GREEN)
+    checked = [e for e in history if "val total loss" in e]
+    if checked:
+        when = [e["epoch"] for e in checked]
+        val = [e["val total loss"] for e in checked]
+        left.plot(when, val, "s-", color=figures.ORANGE, label="validation")
+        right.plot(when, [e["val hole PSNR [dB]"] for e in checked], "o-", color=figures.GREEN)
     left.set(title="Loss", ylabel="total loss")
     left.legend(frameon=False)
     right.set(title="Validation: PSNR in the hole", ylabel="dB, mean over pictures")
