@@ -79,11 +79,11 @@ def rebuild(world: World) -> None:
     print(save_dir / f"{world}.pth")
 
 
-def demo_config(epochs: int = 28) -> TrainConfig:
+def demo_config(epochs: int = 30) -> TrainConfig:
     """A short run of the preset on the wall."""
     folder = default_path("checkpoints", "runs", "demo")
     return preset(
-        world_folder("bricks"), folder, epochs=epochs, lr=2e-3, precision="auto", val_every=7
+        world_folder("bricks"), folder, epochs=epochs, lr=2e-3, precision="auto", val_every=10
     )
 
 
