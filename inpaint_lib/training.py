@@ -1,4 +1,4 @@
-"""Training: the loop, from a configuration to what a run leaves on disk.
+"""Training: the loop, validation, resuming.
 
 Taught in notebooks/04_training.ipynb.
 """
