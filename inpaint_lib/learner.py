@@ -211,3 +211,13 @@ def join_processes(device: torch.device) -> torch.device:
     if not dist.is_initialized():
         dist.init_process_group(dist.get_default_backend_for_device(device))
     return device
+
+
+def leave_processes() -> None:
+    """Wait for the other processes and close the connections, where there are any.
+
+    A process that ends with open connections can be ended by those that did so before it.
+    """
+    if dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()

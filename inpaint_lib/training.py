@@ -21,7 +21,14 @@ from .config import CHECKPOINTS, PAIRS, TrainConfig, check_same_run
 from .crops import PicturesInMemory, ahead, crop_and_cover
 from .data import Batch, ImageCompletionDataset, Pairs, PairsInMemory, evenly
 from .filling import compose
-from .learner import Learner, check_finite, check_weights, join_processes, train_step
+from .learner import (
+    Learner,
+    check_finite,
+    check_weights,
+    join_processes,
+    leave_processes,
+    train_step,
+)
 from .losses import Losses, completion_loss
 from .metrics import psnr
 from .model import PixelRNN, choose_device, threads_for
@@ -332,4 +339,5 @@ def run(trainer: Trainer, tell: Callable[[Step], str] | None = None) -> PixelRNN
                 )
             if tell and step.log and (text := tell(step)):
                 bar.write(text)
+    leave_processes()
     return trainer.learner.kept.eval()

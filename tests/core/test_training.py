@@ -737,13 +737,15 @@ def test_two_processes_give_one_log_one_checkpoint_and_the_single_process_result
     options = [f"--{k.replace('_', '-')}={v}" for k, v in settings.items()]
     options.append(f"--save-dir={tmp_path / 'two'}")
     launch = ["torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", *launch, "-m", "inpaint_lib", "train", *options],
-        check=True,
+        check=False,
         env=one_thread(),
         capture_output=True,
+        text=True,
         timeout=120,
     )
+    assert done.returncode == 0, done.stderr
     one = run(Trainer(TrainConfig(**settings, save_dir=tmp_path / "one")))
     two = load_model(tmp_path / "two" / "model_epoch2.pth", "cpu")
     lines = [(tmp_path / n / "training_log.txt").read_text().splitlines() for n in ("one", "two")]
@@ -786,13 +788,15 @@ def test_processes_compute_what_one_does_with_the_whole_batch(
         )
         launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
         program = [FLOAT64, json.dumps(config.plain())]
-        subprocess.run(
+        done = subprocess.run(
             [sys.executable, *(launch if processes > 1 else []), *program],
-            check=True,
+            check=False,
             env=os.environ | {"OMP_NUM_THREADS": "1"},
             capture_output=True,
+            text=True,
             timeout=240,
         )
+        assert done.returncode == 0, done.stderr
         return torch.load(config.save_dir / "state.pth", weights_only=True)
 
     one, several = trained(1), trained(processes)
