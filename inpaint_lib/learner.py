@@ -147,6 +147,14 @@ class Learner:
         self.schedule.step()
         return losses
 
+    def check(self, epoch: int) -> None:
+        """Raises FloatingPointError when a weight is not finite: it must not be written."""
+        if not all(p.isfinite().all() for p in self.model.parameters()):
+            raise FloatingPointError(
+                f"epoch {epoch}: its weights are no longer finite and are not kept; "
+                "try a lower lr or a grad_clip"
+            )
+
     def state(self) -> dict[str, Any]:
         """Everything a continuation needs; "model" is the network that is kept."""
         state = {
@@ -192,15 +200,6 @@ def check_finite(losses: list[Tensor], step: int, epoch: int) -> None:
                 f"step {step - before} (epoch {epoch}): the loss or its gradient became {value}; "
                 f"{KEPT}"
             )
-
-
-def check_weights(model: PixelRNN, epoch: int) -> None:
-    """Raises FloatingPointError when a weight is not finite: it must not be written."""
-    if not all(p.isfinite().all() for p in model.parameters()):
-        raise FloatingPointError(
-            f"epoch {epoch}: its weights are no longer finite and are not kept; "
-            "try a lower lr or a grad_clip"
-        )
 
 
 def join_processes(device: torch.device) -> torch.device:

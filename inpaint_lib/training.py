@@ -21,28 +21,12 @@ from .config import CHECKPOINTS, PAIRS, TrainConfig, check_same_run
 from .crops import PicturesInMemory, ahead, crop_and_cover
 from .data import Batch, ImageCompletionDataset, Pairs, PairsInMemory, evenly
 from .filling import compose
-from .learner import (
-    Learner,
-    check_finite,
-    check_weights,
-    join_processes,
-    leave_processes,
-    train_step,
-)
+from .learner import Learner, check_finite, join_processes, leave_processes, train_step
 from .losses import Losses, completion_loss
 from .metrics import psnr
 from .model import PixelRNN, choose_device, threads_for
 
-__all__ = [
-    "Step",
-    "TrainConfig",
-    "Trainer",
-    "completion_loss",
-    "run",
-    "train",
-    "train_step",
-    "validate",
-]
+__all__ = ["Step", "TrainConfig", "Trainer", "completion_loss", "run", "train", "train_step"]
 WATCH = 50  # steps at most until a loss that is not finite is noticed
 
 
@@ -158,7 +142,7 @@ class Trainer:
 
     def _end_epoch(self, epoch: int, lr: float, sums: Tensor) -> dict[str, float]:
         """Averages over the epoch and validation; then everything to disk, the state first."""
-        check_weights(self.model, epoch)
+        self.learner.check(epoch)
         if self.world > 1:
             dist.all_reduce(sums)
         loss, l1, similarity = (sums[:3] / sums[3]).tolist()
