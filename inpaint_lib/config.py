@@ -57,19 +57,19 @@ class TrainConfig:
     standardize: bool = False
     """Look at the picture in units of its known pixels' deviation."""
     refine: int = 0
-    """Channels of each pixel that a last part at full resolution makes the output of; 0: none."""
+    """Channels beside RGB from which a correction at full resolution is made; 0: none."""
 
     # Data.
     mask_dir: Path | None = None
     """True masks of the training pairs; None: found from the pictures' differences."""
     val_occluded_dir: Path | None = None
     """Validation pictures with holes; None: no validation."""
-    val_every: int = 1
-    """Validate after so many epochs, and after the first and the last."""
     val_original_dir: Path | None = None
     """Validation pictures without holes."""
     val_mask_dir: Path | None = None
     """True masks of the validation pairs; None: found from the pictures' differences."""
+    val_every: int = 1
+    """Validate after so many epochs, and after the first and the last."""
     data_dir: Path | None = None
     """Train on squares of `crop_size` from all pictures of this folder, under fresh holes, instead
     of on pairs."""
@@ -103,7 +103,7 @@ class TrainConfig:
     """What the network computes in; weights and losses stay in float32. auto: bfloat16 where the
     hardware has it, else float32. float16 scales the loss (Micikevicius et al. 2018)."""
     ema: float | None = None
-    """Keep an average of the weights, this share of which stays at each step (Polyak 1992)."""
+    """Keep an average of the weights, of which this share stays at each step; not with "batch"."""
     compile: bool = False
     """Compile the network (torch.compile): minutes at the start, faster steps on a GPU."""
     seed: int = 0

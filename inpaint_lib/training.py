@@ -6,6 +6,7 @@ Taught in notebooks/04_training.ipynb.
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -162,10 +163,9 @@ class Trainer:
         """Write the log, the samples and the weights. All can be written again from the state."""
         self.folder.write_log(self.history)
         if self.epoch == 1 or self.epoch % 5 == 0 or self.epoch == self.config.epochs:
-            batch = evenly(self.val or self.data, 8).to(self.device)
-            self.folder.export(
-                self.learner.kept, self.history, lambda: sample_rows(self.learner.kept, batch)
-            )
+            model, pairs = self.learner.kept, self.val or self.data
+            samples = partial(sample_rows, model, pairs, self.device)  # read only where missing
+            self.folder.export(model, self.history, samples)
 
     def state(self) -> dict[str, Any]:
         """Everything a continuation needs."""
@@ -254,8 +254,9 @@ def read_training_data(
 
 
 @torch.no_grad()
-def sample_rows(model: PixelRNN, batch: Batch) -> Tensor:
-    """Occluded, completed and original pictures: (3, B, 3, H, W)."""
+def sample_rows(model: PixelRNN, pairs: Pairs, device: torch.device) -> Tensor:
+    """Occluded, completed and original of eight pairs at most: (3, B, 3, H, W)."""
+    batch = evenly(pairs, 8).to(device)
     pred = model.eval()(batch.occluded, batch.mask)
     comp = compose(batch.occluded, pred, batch.mask)
     return torch.stack([batch.occluded, comp, batch.original])

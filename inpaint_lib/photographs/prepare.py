@@ -200,7 +200,7 @@ def _download_flowers() -> Path:
 
 
 def prepare_large(out: Path | None = None, seed: int = 0) -> dict[str, int]:
-    """The large set in dataset/large, in a minute: what the shipped weights are trained on.
+    """The large set in dataset/large, in a minute: what `recipes.LARGE` is meant for.
 
     `train` holds whole photographs, for `TrainConfig.data_dir`; `val` and `test` hold pairs of
     128 x 128, at least two of each photograph in each bucket. Returns how many each holds.
