@@ -10,7 +10,6 @@ from typing import Any
 
 from PIL import Image
 
-from ... import figures
 from ...checkpoints import load_model
 from ...paths import written_whole
 from ...photographs.completion import complete
@@ -18,7 +17,7 @@ from ...pictures import read_picture
 from .canvas import Shape, preview, rasterise
 from .layout import SHIPPED_PHOTOGRAPHS, StudioLayout
 from .session import Session, free_name
-from .surroundings import caption, draw_fills, fills, neighbourhood, psnr_in_words
+from .surroundings import caption, draw_fills, fills, neighbourhood
 
 EXAMPLE: list[Shape] = [  # on the first of ours: a crumb beside the saucer, a scratch over the rim
     {"box": [480, 290, 40, 40]},
@@ -187,9 +186,7 @@ class CompletionStudio(StudioLayout):
             last = rasterise(self.canvas.shapes[-1:], size)
             near = neighbourhood(self.photo, self.completed, hole, last)
             filled = fills(near, biharmonic=self.biharmonic.value)
-            values = psnr_in_words(near, filled)
-            alt = f"The last hole of {self.session.name} and its fills; {values}."
-            self.picture.show(figures.show(draw_fills(near, filled), alt=alt, dpi=80))
+            self.picture.show(draw_fills(near, filled, self.session.name))
             self.about.say(caption(near))
             self.picture.layout.display = self.about.layout.display = ""
 
