@@ -1,9 +1,12 @@
 """What all widgets are made of: a column of controls and pictures, and a still of it."""
 
+from collections.abc import Sequence
 from html import escape
 from inspect import getdoc
+from pathlib import Path
 from typing import Any
 
+import anywidget
 import ipywidgets
 
 from ..figures import Figure
@@ -31,14 +34,23 @@ class Words(ipywidgets.HTML):
         self.value = f'<span role="{role}" style="color:{colour}">{escape(text)}</span>'
 
 
+class _SliderNames(anywidget.AnyWidget):
+    """Names the sliders beside it for assistive technology; nothing of it is seen."""
+
+    _esm = Path(__file__).parent / "slider_names.js"
+
+
 class Panel(ipywidgets.VBox):
-    """A widget of the tutorial: set `picture` and `children` in the constructor.
+    """A widget of the tutorial: set `picture` and give the rows in the constructor.
 
     Its output holds `picture` as an image, too, so that a page without a kernel (GitHub, nbviewer,
     a notebook that was just opened) shows that and not an error.
     """
 
     picture: Picture
+
+    def __init__(self, rows: Sequence[ipywidgets.Widget]) -> None:
+        super().__init__([*rows, _SliderNames()])
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
