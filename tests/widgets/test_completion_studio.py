@@ -141,6 +141,17 @@ def test_painting_completes_with_the_network(studio):
     assert "Now paint" in studio.hint.value
 
 
+def test_what_was_cleared_is_no_hole_and_comes_back_when_that_is_undone(studio):
+    studio.canvas.shapes = [BOX, {"clear": True}]
+    assert studio.completed is None
+    assert "Now paint" in studio.hint.value
+    small = {"box": [2, 2, 5, 5]}
+    studio.canvas.shapes = [BOX, {"clear": True}, small]
+    assert f"Completed {rasterise([small], (96, 64)).sum()} pixels" in studio.hint.value
+    studio.canvas.shapes = [BOX]
+    assert f"Completed {rasterise([BOX], (96, 64)).sum()} pixels" in studio.hint.value
+
+
 def test_a_path_that_is_no_picture_is_an_error_in_the_cell(folder):
     with pytest.raises(FileNotFoundError, match=r"absent\.png: no such file"):
         CompletionStudio("absent.png")

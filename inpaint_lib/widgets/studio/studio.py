@@ -14,7 +14,7 @@ from ...checkpoints import load_model
 from ...paths import written_whole
 from ...photographs.completion import complete
 from ...pictures import read_picture
-from .canvas import Shape, preview, rasterise
+from .canvas import Shape, painted, preview, rasterise
 from .layout import SHIPPED_PHOTOGRAPHS, StudioLayout
 from .session import Session, free_name
 from .surroundings import caption, draw_fills, fills, neighbourhood
@@ -140,7 +140,7 @@ class CompletionStudio(StudioLayout):
         if stale := [s for s in shapes if s.get("number", number) != number]:
             # Painted on the photograph before, while this one was being opened.
             self.canvas.shapes = [s for s in shapes if s not in stale]
-        elif self.automatic.value or not shapes:
+        elif self.automatic.value or not painted(shapes):
             self._complete()
         else:
             self._forget("Not yet: press Complete the hole, below.")
