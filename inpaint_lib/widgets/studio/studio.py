@@ -1,4 +1,4 @@
-"""The completion studio of chapter 5: a photograph, a hole painted by hand, and its completion."""
+"""The completion studio of chapter 6: a photograph, a hole painted by hand, and its completion."""
 
 import os
 from collections.abc import Callable, Iterator
