@@ -13,25 +13,55 @@ from .checkpoints import load_model
 from .checks import check_number
 from .holes import boxes_mask
 from .paths import World, world_folder, written_whole
-from .photographs import completion, evaluation, fitting
+from .photographs import completion, evaluation, fitting, recipes
 from .photographs.baselines import PEERS
 from .photographs.prepare import ensure_prepared, prepare
-from .photographs.recipes import demo, rebuild
 from .pictures import read_mask, read_picture
 from .training import TrainConfig, Trainer, run
 
 DEBUG = "--debug"
 
 
-def train(config: Annotated[TrainConfig, tyro.conf.arg(name="")]) -> None:
-    """Train a network on pairs of pictures. Several processes: start it with `torchrun`."""
-    trainer = Trainer(config)
-    try:
-        run(trainer)
-    except KeyboardInterrupt:
-        if trainer.epoch:
-            print(f"\nEpoch {trainer.epoch} is kept in {trainer.folder.state}: --resume goes on.")
-        raise
+def make_train(defaults: dict[str, Any]) -> Callable[..., None]:
+    """The command `train`, whose options have these defaults."""
+
+    def train(
+        preset: bool = False,
+        large: bool = False,
+        data: Path | None = None,
+        size: int | None = None,
+        val: Path | None = None,
+        config: Annotated[TrainConfig, tyro.conf.arg(name="")] = TrainConfig(**defaults),  # noqa: B008
+    ) -> None:
+        """Train a network on pairs of pictures, or with --data on a folder of any pictures.
+
+        Several processes: start it with `torchrun`. They share each batch, so their number changes
+        nothing but the time. With a batch k times as large, raise --lr by at most sqrt(k), Adam's
+        rule (Malladi et al. 2022).
+
+        Args:
+            preset: Train the network that learns most in the minutes there are. The options
+                below then have its values as defaults.
+            large: The preset at full size, for an accelerator.
+            data: Train on squares of the pictures of this folder, with fresh holes. Without --val
+                every tenth picture, 50 at most, is kept to validate on.
+            size: The side of the squares to train on, in pixels; 128 for the plain network.
+            val: Validate on this folder: of pairs, as `prepare` makes one, or of any pictures.
+        """
+        config = recipes.on_folders(config, preset or large, data, size, val)
+        trainer = Trainer(config)
+        if trainer.rank == 0:
+            print(f"{trainer.feed.words}.")
+        try:
+            run(trainer)
+        except KeyboardInterrupt:
+            if trainer.epoch:
+                print(
+                    f"\nEpoch {trainer.epoch} is kept in {trainer.folder.state}: --resume goes on."
+                )
+            raise
+
+    return train
 
 
 def complete(
@@ -202,13 +232,16 @@ def main() -> int:
     for stream in (sys.stdout, sys.stderr):  # a name that the locale cannot show must not stop us
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    defaults: dict[str, Any] = recipes.PRESET if "--preset" in sys.argv else {}
+    if "--large" in sys.argv and "train" in sys.argv:  # `prepare` knows another --large
+        defaults = recipes.LARGE
     commands: dict[str, Callable[..., Any]] = {
         "prepare": prepare,
-        "train": train,
+        "train": make_train(defaults),
         "evaluate": evaluate,
         "complete": complete,
-        "demo": demo,
-        "rebuild": tyro.conf.configure(tyro.conf.PositionalRequiredArgs)(rebuild),
+        "demo": recipes.demo,
+        "rebuild": tyro.conf.configure(tyro.conf.PositionalRequiredArgs)(recipes.rebuild),
     }
     try:
         made: Any = tyro.extras.subcommand_cli_from_dict(
