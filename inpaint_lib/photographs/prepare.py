@@ -17,6 +17,7 @@ from ..paths import (
     Split,
     World,
     default_path,
+    locked,
     pair_folders,
     world_folder,
     written_whole,
@@ -175,14 +176,32 @@ def prepare(
     return {str(folder): write_pairs(pairs, folder, seed) for folder, pairs in plan.items()}
 
 
+WAIT = 900  # seconds for another process that prepares; it takes one or two minutes
+
+
 def ensure_prepared() -> None:
-    """`prepare()`, unless this version of it has been at work; one process at a time."""
-    tests = [world_folder(world) / "test" for world in get_args(World)]
+    """`prepare()`, unless this version of it has been at work; one process at a time.
+
+    Prepared folders are not written to. Raises OSError where they are not prepared and cannot be
+    written, TimeoutError when another process does not come to an end.
+    """
+    if _prepared():
+        return
+    lock = default_path("dataset", ".lock")
     # Chapters and tests that start together would otherwise write the same files.
-    with filelock.FileLock(default_path("dataset", ".lock")):
-        manifests = [read_manifest(folder / "manifest.csv") for folder in tests]
-        if not all(rows and rows[0].get("version") == VERSION for rows in manifests):
-            prepare()
+    try:
+        with locked(lock, WAIT):
+            if not _prepared():
+                prepare()
+    except filelock.Timeout:
+        raise TimeoutError(
+            f"{lock}: another process has been preparing pictures for {WAIT // 60} minutes; end it"
+        ) from None
+
+
+def _prepared() -> bool:
+    manifests = [read_manifest(world_folder(w) / "test" / "manifest.csv") for w in get_args(World)]
+    return all(rows and rows[0].get("version") == VERSION for rows in manifests)
 
 
 def _download_flowers() -> Path:
