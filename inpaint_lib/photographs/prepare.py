@@ -11,6 +11,7 @@ import filelock
 import numpy as np
 from PIL import Image
 
+from ..checks import check_choice
 from ..data import PREFIX
 from ..paths import (
     PairFolders,
@@ -24,7 +25,7 @@ from ..paths import (
 )
 from ..pictures import cover, is_picture
 from .pairs import Pair, brick_pairs, held_out_pairs, training_pairs
-from .sources import brick_source, folder_sources, large_sources, tutorial_sources
+from .sources import Source, brick_source, folder_sources, large_sources, tutorial_sources
 
 VERSION = "2"  # stands in each manifest; raise it whenever `prepare` makes other pairs than before
 
@@ -130,6 +131,7 @@ def prepare(
     per_bucket: int = 24,
     seed: int = 0,
     large: bool = False,
+    world: World | None = None,
 ) -> dict[str, int]:
     """Build train, val and test pairs of 128 x 128, in seconds; returns how many each holds.
 
@@ -145,28 +147,31 @@ def prepare(
         per_bucket: Pairs in each of the four hole sizes of val and of test, at least.
         seed: Of the crops, the holes, and the split of `photos`.
         large: The large set instead, in dataset/large: see `prepare_large`.
+        world: Only this one of the tutorial's two.
     """
-    if (photos is not None) + flowers102 + large > 1:
-        raise ValueError("photos, flowers102 and large: choose one of them")
+    check_choice("world", world, World | None)
+    if (photos is not None) + flowers102 + large + (world is not None) > 1:
+        raise ValueError("photos, flowers102, large and world: choose one of them")
     if large:
         return prepare_large(out, seed)
     if flowers102:
         photos = _download_flowers()
         out = out or default_path("dataset", "flowers102")
     plan: dict[Path, Iterator[Pair]] = {}
-    if photos is None:
-        root = Path(out or default_path("dataset"))
+    sources: dict[Split, list[Source]] = {}
+    root = Path(out or default_path("dataset", *(["own"] if photos is not None else [])))
+    if photos is not None:
+        sources = folder_sources(photos, seed)
+    elif world != "bricks":
         sources = {split: tutorial_sources(split) for split in get_args(Split)}
-        for split in sources:
+    if photos is None and world != "photographs":
+        for split in get_args(Split):
             wall = brick_source(split)
             plan[world_folder("bricks", root) / split] = (
                 training_pairs([wall], train_pairs, seed, zoom=1.0)
                 if split == "train"
                 else brick_pairs(wall, per_bucket, seed)
             )
-    else:
-        root = Path(out or default_path("dataset", "own"))
-        sources = folder_sources(photos, seed)
     for split, photographs in sources.items():
         plan[root / split] = (
             training_pairs(photographs, train_pairs, seed, zoom=4.0)
@@ -179,29 +184,31 @@ def prepare(
 WAIT = 900  # seconds for another process that prepares; it takes one or two minutes
 
 
-def ensure_prepared() -> None:
-    """`prepare()`, unless this version of it has been at work; one process at a time.
+def ensure_prepared(*worlds: World) -> None:
+    """`prepare` these worlds, by default both, unless this version of it has been at work.
 
-    Prepared folders are not written to. Raises OSError where they are not prepared and cannot be
-    written, TimeoutError when another process does not come to an end.
+    One process at a time; what is prepared may lie where nobody may write. Raises OSError where it
+    is not and cannot be written, TimeoutError when another process comes to no end.
     """
-    if _prepared():
+    if not _unprepared(worlds):
         return
     lock = default_path("dataset", ".lock")
     # Chapters and tests that start together would otherwise write the same files.
     try:
         with locked(lock, WAIT):
-            if not _prepared():
-                prepare()
+            for world in _unprepared(worlds):
+                prepare(world=world)
     except filelock.Timeout:
         raise TimeoutError(
             f"{lock}: another process has been preparing pictures for {WAIT // 60} minutes; end it"
         ) from None
 
 
-def _prepared() -> bool:
-    manifests = [read_manifest(world_folder(w) / "test" / "manifest.csv") for w in get_args(World)]
-    return all(rows and rows[0].get("version") == VERSION for rows in manifests)
+def _unprepared(worlds: tuple[World, ...]) -> list[World]:
+    """Those whose last manifest is not there, or another version's."""
+    last = {w: world_folder(w) / "test" / "manifest.csv" for w in worlds or get_args(World)}
+    first = {w: read_manifest(path)[:1] for w, path in last.items()}
+    return [w for w, rows in first.items() if not rows or rows[0].get("version") != VERSION]
 
 
 def _download_flowers() -> Path:

@@ -71,7 +71,7 @@ def rebuild(world: World) -> None:
     root = default_path("dataset", "many")
     data = world_folder(world, root)
     if len(read_manifest(data / "train" / "manifest.csv")) < TRAIN_PAIRS:
-        prepare(out=root, train_pairs=TRAIN_PAIRS)
+        prepare(out=root, train_pairs=TRAIN_PAIRS, world=world)
     save_dir = default_path("checkpoints", "runs", world)
     config = preset(data, save_dir, epochs=EPOCHS[world], resume=True)
     model = run(Trainer(config))
@@ -92,7 +92,7 @@ def demo() -> None:
 
     Interrupted, it goes on where it was the next time; finished, it starts anew.
     """
-    ensure_prepared()
+    ensure_prepared("bricks")
     config = demo_config()
     trainer = resumed_or_new(config)
     print(
