@@ -15,12 +15,13 @@ from .checkpoints import load_model
 from .checks import check_number, in_words
 from .holes import boxes_mask
 from .model import PixelRNN
-from .paths import World, given_path, why_missing, world_folder, written_whole
+from .paths import World, check_writable, given_path, why_missing, world_folder, written_whole
 from .photographs import completion, evaluation, files, fitting
 from .photographs.baselines import PEERS
 from .photographs.prepare import ensure_prepared, prepare
 from .photographs.recipes import demo, rebuild
 from .pictures import read_mask, read_picture
+from .results import MARK
 from .training import TrainConfig, Trainer, run
 
 DEBUG = "--debug"
@@ -147,7 +148,7 @@ def evaluate(
     checkpoint: str | None = None,
     world: World = "photographs",
     split: Literal["test", "val"] = "test",
-    photos: Path | None = None,
+    photos: tuple[Path, ...] = (),
     seed: int = 0,
     out: Path | None = None,
     pictures: Path | None = None,
@@ -162,7 +163,7 @@ def evaluate(
         checkpoint: A file; by default the shipped weights of `world`.
         world: Whose pairs to measure on, and whose val chooses the radii.
         split: Which of its held-out pairs.
-        photos: A folder of photographs to cut crops from instead, with seeded holes.
+        photos: Folders of photographs to cut crops from instead, with seeded holes.
         seed: Of those holes.
         out: A CSV file to write as well.
         pictures: A PNG file to draw: of each kind of hole the completion that gains least over
@@ -170,14 +171,17 @@ def evaluate(
         peers: Measure further methods too, some of which `pip install '.[peers]'` brings; those
             that are missing are named. Takes minutes.
     """
+    for file in (out, pictures):
+        if file is not None:
+            check_writable(file)
     ensure_prepared()
     folder = world_folder(world)
     model = load_model(checkpoint or world)
     val = evaluation.read_held_out(folder / "val")
-    if photos is None:
-        pairs = evaluation.read_held_out(folder / split)
-    else:
+    if photos:
         pairs = evaluation.held_out_from(photos, seed)
+    else:
+        pairs = evaluation.read_held_out(folder / split)
     chosen = evaluation.methods(model, val, peers)
     scores = evaluation.evaluate(chosen, pairs)
     print("Means over pictures; * best of its column.\n")
@@ -192,7 +196,7 @@ def evaluate(
 
         grid = sample_grid(*evaluation.examples(chosen, scores, pairs))
         with written_whole(pictures) as partial:
-            grid.savefig(partial, format="png", dpi=90)
+            grid.savefig(partial, format="png", dpi=90, metadata=MARK)
 
 
 PATHS = tyro.constructors.ConstructorRegistry()

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..checkpoints import save_model
 from ..paths import World, default_path, pair_folders, world_folder, written_whole
+from ..results import MARK
 from ..training import Step, TrainConfig, Trainer, run
 from .evaluation import by_bucket, evaluate, methods, read_held_out, table, write_csv
 from .prepare import ensure_prepared, prepare, read_manifest
@@ -151,7 +152,7 @@ def report(trainer: Trainer) -> None:
     curve = figures.learning_curve(trainer.history)
     for figure, name in ((grid, "samples.png"), (curve, "curve.png")):
         with written_whole(folder / name) as partial:
-            figure.savefig(partial, format="png", dpi=130)
+            figure.savefig(partial, format="png", dpi=130, metadata=MARK)
 
     scores = evaluate(chosen, test)
     write_csv(scores, test, folder / "table.csv")  # last: it marks the run as reported
