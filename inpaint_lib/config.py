@@ -9,7 +9,7 @@ from .filling import Prefill
 from .holes import HoleKind
 from .layers import Norm
 from .losses import HoleTerm
-from .paths import default_path, pair_folders
+from .paths import default_path, given_path, pair_folders
 
 PAIRS = pair_folders(default_path("dataset", "train"))
 CHECKPOINTS = default_path("checkpoints")
@@ -123,7 +123,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for f in fields(self):
             if f.name.endswith("_dir") and getattr(self, f.name) is not None:
-                setattr(self, f.name, Path(getattr(self, f.name)))
+                setattr(self, f.name, given_path(getattr(self, f.name)))
         for name, hint in get_type_hints(type(self)).items():
             if choices(hint):
                 check_choice(name, getattr(self, name), hint)

@@ -9,6 +9,7 @@ from ..config import PAIRS
 from ..data import SIZE
 from ..paths import World, default_path, pair_folders, world_folder, written_whole
 from ..pictures import list_pictures
+from ..results import MARK
 from ..training import Step, TrainConfig, Trainer, run
 from .evaluation import by_bucket, evaluate, methods, read_held_out, table, write_csv
 from .prepare import ensure_prepared, prepare, read_manifest
@@ -190,7 +191,7 @@ def report(trainer: Trainer) -> None:
     curve = figures.learning_curve(trainer.history)
     for figure, name in ((grid, "samples.png"), (curve, "curve.png")):
         with written_whole(folder / name) as partial:
-            figure.savefig(partial, format="png", dpi=130)
+            figure.savefig(partial, format="png", dpi=130, metadata=MARK)
 
     scores = evaluate(chosen, test)
     write_csv(scores, test, folder / "table.csv")  # last: it marks the run as reported
