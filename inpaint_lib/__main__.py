@@ -1,4 +1,4 @@
-"""The command line: `python -m inpaint_lib COMMAND --help`."""
+"""The command line: `inpaint COMMAND --help`, or `python -m inpaint_lib COMMAND --help`."""
 
 import sys
 import traceback
@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import tyro
+
+from .doctor import doctor, unless_asked
+
+try:
+    import tyro
+except ImportError as error:
+    raise unless_asked(error) from error
 
 from .checkpoints import load_model
 from .checks import check_number
@@ -208,13 +214,14 @@ def main() -> int:
         "evaluate": evaluate,
         "complete": complete,
         "demo": demo,
+        "doctor": doctor,
         "rebuild": tyro.conf.configure(tyro.conf.PositionalRequiredArgs)(rebuild),
     }
     try:
         made: Any = tyro.extras.subcommand_cli_from_dict(
             commands,
             args=[argument for argument in sys.argv[1:] if argument != DEBUG],
-            prog="python -m inpaint_lib",
+            prog="inpaint" if Path(sys.argv[0]).stem == "inpaint" else "python -m inpaint_lib",
             description="Every command explains itself with --help. --debug: tracebacks of errors.",
         )
     except KeyboardInterrupt:
