@@ -1,6 +1,7 @@
 """Input checks: options, numbers, tensors; before anything is computed or read."""
 
 import math
+import re
 from itertools import chain
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
@@ -84,3 +85,16 @@ def check_triple(occluded: Tensor, original: Tensor, mask: Tensor) -> None:
                 f"{name}: has values from {low:.4g} to {high:.4g}; give finite values in [0, 1], "
                 "without a Normalize"
             )
+
+
+def in_words(error: Exception) -> str:
+    """What an error says, in one line; where memory ran out, what to do about it."""
+    line = " ".join(str(error).split())
+    by_torch = isinstance(error, RuntimeError) and re.search("allocate|out of memory", line)
+    if isinstance(error, MemoryError) or by_torch:
+        asked = re.search(r"\d[\d.]* ?([GMK]i?B|bytes)", line)
+        return (
+            f"there is not enough memory{f' ({asked[0]} were asked for)' if asked else ''}; close "
+            "other programs, or ask for less: a smaller picture, network, batch or crop"
+        )
+    return line or type(error).__name__

@@ -9,7 +9,7 @@ from .filling import Prefill
 from .holes import HoleKind
 from .layers import Norm
 from .losses import HoleTerm
-from .paths import default_path, pair_folders
+from .paths import default_path, given_path, pair_folders
 
 PAIRS = pair_folders(default_path("dataset", "train"))
 CHECKPOINTS = default_path("checkpoints")
@@ -71,8 +71,12 @@ class TrainConfig:
     val_every: int = 1
     """Validate after so many epochs, and after the first and the last."""
     data_dir: Path | None = None
-    """Train on squares of `crop_size` from all pictures of this folder, under fresh holes, instead
+    """Train on squares of `crop_size` from the pictures of this folder, under fresh holes, instead
     of on pairs."""
+    held_out: int = 0
+    """Pictures of `data_dir` that are not trained on: squares of them are validated on."""
+    val_dir: Path | None = None
+    """Pictures to validate on where there are no pairs; squares of 50 of them at most."""
     epoch_size: int | None = None
     """Squares in an epoch of `data_dir`; None: as many as share no pixel."""
     crop_size: int | None = None
@@ -85,10 +89,11 @@ class TrainConfig:
     """Longest side of a fresh box in pixels; None: three quarters of the crop."""
     turns: bool = False
     """Turn fresh crops by quarter turns, too; they are always mirrored."""
-    in_memory: bool = False
-    """Read all pairs once, and keep them where the network is: 112 KB each of 128 x 128."""
-    num_workers: int = 0
-    """Processes that read pictures ahead; 0: the training process reads them itself."""
+    in_memory: bool = True
+    """Read all pictures once and keep them where the network is, if they take no more than a third
+    of the memory there; a pair of 128 x 128 takes 112 KB."""
+    num_workers: int | None = None
+    """Processes that read ahead what is not in memory; None: one a core; 0: none."""
 
     # Optimization.
     schedule: Schedule = "constant"
@@ -118,22 +123,11 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for f in fields(self):
             if f.name.endswith("_dir") and getattr(self, f.name) is not None:
-                setattr(self, f.name, Path(getattr(self, f.name)))
+                setattr(self, f.name, given_path(getattr(self, f.name)))
         for name, hint in get_type_hints(type(self)).items():
             if choices(hint):
                 check_choice(name, getattr(self, name), hint)
-        for name in (*COUNTS, "crop_size", "longest_hole", "epoch_size"):
-            check_number(name, getattr(self, name), least=1, whole=True)
-        for name in ("num_workers", "seed", "refine"):
-            check_number(name, getattr(self, name), whole=True)
-        check_number("lr", self.lr, above=0)
-        check_number("grad_clip", self.grad_clip, above=0)
-        check_number("ssim_weight", self.ssim_weight, most=1)
-        check_number("ema", self.ema, above=0, most=1)
-        if self.ema is not None and self.norm == "batch":
-            raise ValueError('ema: BatchNorm keeps averages of its own; use norm="group"')
-        if self.data_dir is not None and self.crop_size is None:
-            raise ValueError("data_dir: pictures of any size need a crop_size")
+        check_numbers(self)
 
     def model_options(self) -> dict[str, Any]:
         """The arguments of the `PixelRNN` to train."""
@@ -153,14 +147,35 @@ class TrainConfig:
         return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
 
 
+def check_numbers(config: TrainConfig) -> None:
+    """Raises what `TrainConfig` raises for numbers and for what does not go together."""
+    for name in (*COUNTS, "crop_size", "longest_hole", "epoch_size"):
+        check_number(name, getattr(config, name), least=1, whole=True)
+    for name in ("num_workers", "seed", "refine", "held_out"):
+        check_number(name, getattr(config, name), whole=True)
+    check_number("lr", config.lr, above=0)
+    check_number("grad_clip", config.grad_clip, above=0)
+    check_number("ssim_weight", config.ssim_weight, most=1)
+    check_number("ema", config.ema, above=0, most=1)
+    if config.ema is not None and config.norm == "batch":
+        raise ValueError('ema: BatchNorm keeps averages of its own; use norm="group"')
+    if config.data_dir is not None and config.crop_size is None:
+        raise ValueError("data_dir: pictures of any size need a crop_size")
+    if config.val_dir is not None and config.crop_size is None:
+        raise ValueError("val_dir: pictures of any size need a crop_size")
+    if config.held_out and config.data_dir is None:
+        raise ValueError("held_out: needs a data_dir to hold pictures of")
+
+
 def check_same_run(before: dict[str, Any], config: TrainConfig, path: Path) -> None:
     """Raises ValueError, naming what differs, when `config` would continue another run."""
     free = FREE_TO_CHANGE | ({"epochs"} if config.schedule == "constant" else set())
     now = config.plain()
+    before = TrainConfig().plain() | before  # what an older version did not know is as it was then
     changed = [
-        f"{name} was {before.get(name)!r}, is {now[name]!r}"
+        f"{name} was {before[name]!r}, is {now[name]!r}"
         for name in now.keys() - free
-        if before.get(name) != now[name]
+        if before[name] != now[name]
     ]
     if changed:
         raise ValueError(

@@ -1,6 +1,6 @@
 """Completing a photograph of any size: the cost follows the hole, not the photograph.
 
-Taught in notebooks/05_results.ipynb.
+Taught in notebooks/06_results.ipynb.
 """
 
 import math
@@ -17,6 +17,7 @@ from torch import Tensor
 from ..filling import compose, push_pull
 from ..holes import bounding_box
 from ..model import PixelRNN, threads_for
+from ..paths import given_path
 from ..pictures import read_picture, to_mask, to_pixels, to_tensor, upright_rgb
 
 Picture = Image.Image | np.ndarray | str | os.PathLike[str]
@@ -35,7 +36,7 @@ def as_picture(image: Picture) -> Image.Image:
     Raises ValueError for an array of another shape or type, and what `read_picture` raises.
     """
     if isinstance(image, str | os.PathLike):
-        return read_picture(image)
+        return read_picture(given_path(image))
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise ValueError(

@@ -1,12 +1,11 @@
 """Measuring on held-out pictures, beside what a user would pick instead of a network.
 
-Taught in notebooks/05_results.ipynb.
+Taught in notebooks/06_results.ipynb.
 """
 
 import csv
 import os
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,8 +17,8 @@ from scipy.ndimage import maximum_filter
 from ..filling import push_pull, thin_plate
 from ..metrics import psnr, ssim_map
 from ..model import PixelRNN
-from ..paths import pair_folders, written_whole
-from ..pictures import cover, list_pictures, read_mask, read_picture, to_mask, to_tensor
+from ..paths import given_path, pair_folders, written_whole
+from ..pictures import cover, read_mask, read_picture, to_mask, to_tensor
 from .baselines import (
     Method,
     biharmonic,
@@ -32,7 +31,7 @@ from .baselines import (
 )
 from .pairs import held_out_pairs
 from .prepare import read_manifest
-from .sources import BUCKETS, Source
+from .sources import BUCKETS, Folders, photograph_sources
 
 Methods = dict[str, dict[str, Method]]  # by name and bucket
 START = "our start"  # what the shipped networks start from: the thin-plate fill alone
@@ -57,7 +56,7 @@ class HeldOut(NamedTuple):
 
 def read_held_out(folder: str | os.PathLike[str]) -> list[HeldOut]:
     """The pairs of a folder that `prepare` made: dataset/val, dataset/bricks/test, ..."""
-    folder = Path(folder)
+    folder = given_path(folder)
     rows = read_manifest(folder / "manifest.csv")
     if not rows:
         raise FileNotFoundError(
@@ -76,13 +75,11 @@ def read_held_out(folder: str | os.PathLike[str]) -> list[HeldOut]:
     ]
 
 
-def held_out_from(folder: str | os.PathLike[str], seed: int = 0) -> list[HeldOut]:
-    """Crops of any folder of photographs, one at least of each for each bucket, seeded holes."""
-    folder = Path(folder)
-    sources = [Source(n, partial(read_picture, folder / n)) for n in list_pictures(folder)]
+def held_out_from(folders: Folders, seed: int = 0) -> list[HeldOut]:
+    """Crops of any folders of photographs, one at least of each for each bucket, seeded holes."""
     return [
         HeldOut(f"{i:04d}", p.photograph, p.bucket, np.asarray(p.original), p.hole)
-        for i, p in enumerate(held_out_pairs(sources, 24, seed))
+        for i, p in enumerate(held_out_pairs(photograph_sources(folders), 24, seed))
     ]
 
 

@@ -3,6 +3,7 @@
 import csv
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -18,8 +19,11 @@ from ..paths import (
     Split,
     World,
     default_path,
+    given_path,
+    locked,
     pair_folders,
     world_folder,
+    writable_folder,
     written_whole,
 )
 from ..pictures import cover, is_picture
@@ -41,7 +45,9 @@ def write_pairs(pairs: Iterator[Pair], folder: Path, seed: int) -> int:
     folders = pair_folders(folder)
     ours = {row["name"] for row in [*read_manifest(manifest), *read_manifest(unfinished)]}
     _make_folders(folders, ours)
-    made = {f"{i:04d}_{Path(pair.photograph).stem}.png": pair for i, pair in enumerate(pairs)}
+    made = {
+        f"{i:04d}_{_short(Path(pair.photograph).stem)}.png": pair for i, pair in enumerate(pairs)
+    }
     _write_rows(unfinished, [{"name": name} for name in sorted(ours | made.keys())])
     manifest.unlink(missing_ok=True)
     for name in ours:
@@ -54,10 +60,17 @@ def write_pairs(pairs: Iterator[Pair], folder: Path, seed: int) -> int:
     return len(made)
 
 
+def _short(stem: str) -> str:
+    """Names may have 255 bytes, the prefix and the number of a pair included."""
+    while len(os.fsencode(stem)) > 230:
+        stem = stem[:-1]
+    return stem
+
+
 def _make_folders(folders: PairFolders, ours: set[str]) -> None:
     """Raises FileExistsError when one holds a picture that is not `ours`."""
     for folder in folders:
-        folder.mkdir(parents=True, exist_ok=True)
+        writable_folder(folder)
         for name in os.listdir(folder):
             if is_picture(name) and name.removeprefix(PREFIX) not in ours:
                 raise FileExistsError(
@@ -123,7 +136,7 @@ def _write_rows(path: Path, rows: list[dict[str, object]]) -> None:
 
 
 def prepare(
-    photos: Path | None = None,
+    photos: Path | tuple[Path, ...] | None = None,
     flowers102: bool = False,
     out: Path | None = None,
     train_pairs: int = 616,
@@ -139,7 +152,8 @@ def prepare(
     from the photographs and the seed.
 
     Args:
-        photos: A folder of your own photographs instead; split by photograph.
+        photos: Folders of your own photographs instead; split by photograph. Results of
+            `complete` are left out, for they show what is in their photographs.
         flowers102: Download Flowers102 (Nilsback & Zisserman 2008) and prepare that.
         out: Where to; by default dataset/own for `photos`, dataset/flowers102 for `flowers102`.
         train_pairs: Training pairs, at least.
@@ -158,7 +172,7 @@ def prepare(
         out = out or default_path("dataset", "flowers102")
     plan: dict[Path, Iterator[Pair]] = {}
     sources: dict[Split, list[Source]] = {}
-    root = Path(out or default_path("dataset", *(["own"] if photos is not None else [])))
+    root = given_path(out or default_path("dataset", *(["own"] if photos is not None else [])))
     if photos is not None:
         sources = folder_sources(photos, seed)
     elif world != "bricks":
@@ -180,17 +194,37 @@ def prepare(
     return {str(folder): write_pairs(pairs, folder, seed) for folder, pairs in plan.items()}
 
 
+WAIT = 900  # seconds for another process that prepares; it takes one or two minutes
+
+
 def ensure_prepared(*worlds: World) -> None:
     """`prepare` these worlds, by default both, unless this version of it has been at work.
 
-    One process at a time.
+    One process at a time; what is prepared may lie where nobody may write. Raises OSError where it
+    is not and cannot be written, TimeoutError when another process comes to no end.
     """
+    if not _unprepared(worlds):
+        return
+    root = default_path("dataset")
+    if not root.is_dir():  # an installed package, used in a folder of somebody's own
+        print(f"Preparing pictures in {root}", file=sys.stderr)
+    lock = writable_folder(root) / ".lock"
     # Chapters and tests that start together would otherwise write the same files.
-    with filelock.FileLock(default_path("dataset", ".lock")):
-        for world in worlds or get_args(World):
-            rows = read_manifest(world_folder(world) / "test" / "manifest.csv")
-            if not rows or rows[0].get("version") != VERSION:
+    try:
+        with locked(lock, WAIT):
+            for world in _unprepared(worlds):
                 prepare(world=world)
+    except filelock.Timeout:
+        raise TimeoutError(
+            f"{lock}: another process has been preparing pictures for {WAIT // 60} minutes; end it"
+        ) from None
+
+
+def _unprepared(worlds: tuple[World, ...]) -> list[World]:
+    """Those whose last manifest is not there, or another version's."""
+    last = {w: world_folder(w) / "test" / "manifest.csv" for w in worlds or get_args(World)}
+    first = {w: read_manifest(path)[:1] for w, path in last.items()}
+    return [w for w, rows in first.items() if not rows or rows[0].get("version") != VERSION]
 
 
 def _download_flowers() -> Path:
@@ -213,9 +247,9 @@ def prepare_large(out: Path | None = None, seed: int = 0) -> dict[str, int]:
     `train` holds whole photographs, for `TrainConfig.data_dir`; `val` and `test` hold pairs of
     128 x 128, at least two of each photograph in each bucket. Returns how many each holds.
     """
-    out = out or default_path("dataset", "large")
+    out = given_path(out or default_path("dataset", "large"))
     train = out / "train"
-    train.mkdir(parents=True, exist_ok=True)
+    writable_folder(train)
     sources = large_sources("train")
     photos = default_path("dataset", "photos")
     for source in sources:

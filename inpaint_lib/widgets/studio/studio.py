@@ -1,10 +1,9 @@
-"""The completion studio of chapter 5: a photograph, a hole painted by hand, and its completion."""
+"""The completion studio of chapter 6: a photograph, a hole painted by hand, and its completion."""
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -12,9 +11,10 @@ from PIL import Image
 
 from ... import figures
 from ...checkpoints import load_model
-from ...paths import written_whole
+from ...paths import given_path, written_whole
 from ...photographs.completion import complete
 from ...pictures import read_picture
+from ...results import save_png
 from .canvas import Shape, preview, rasterise
 from .layout import SHIPPED_PHOTOGRAPHS, StudioLayout
 from .session import Session, free_name
@@ -39,7 +39,7 @@ class CompletionStudio(StudioLayout):
         self._network = cache(load_model)
         self._connect()
         if photograph is not None:
-            self._present(Session(str(photograph), read_picture(photograph)))
+            self._present(Session(str(photograph), read_picture(given_path(photograph))))
             return
         name = self.shipped.value
         self._present(Session(name, SHIPPED_PHOTOGRAPHS[name].read(), shipped=name))
@@ -99,7 +99,7 @@ class CompletionStudio(StudioLayout):
         elif text != self.session.path:  # else leaving the field, by this click, has opened it
 
             def read() -> Session:
-                return Session(text, read_picture(Path(text).expanduser()), path=text)
+                return Session(text, read_picture(given_path(text)), path=text)
 
             self._open(text, read)
 
@@ -206,7 +206,7 @@ class CompletionStudio(StudioLayout):
             path = free_name(asked)
             self.hint.say(f"Saving {path} ...")
             with written_whole(path) as part:
-                session.completed.save(part, "PNG")
+                save_png(session.completed, part)
             session.saved_as = asked
             session.saved = path
             width, height = session.completed.size

@@ -1,4 +1,4 @@
-"""What chapter 5 draws: what was learned, gains and losses, seams, a whole photograph."""
+"""What chapter 6 draws: what was learned, gains and losses, seams, a whole photograph."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
