@@ -18,11 +18,18 @@ from torch.utils.data import BatchSampler, DataLoader, DistributedSampler
 from tqdm.auto import tqdm
 
 from .checkpoints import COLUMNS, VAL_COLUMNS, RunFolder
-from .config import CHECKPOINTS, PAIRS, TrainConfig, check_same_run
+from .config import CHECKPOINTS, PAIRS, TrainConfig, check_same_run, names_of
 from .crops import PicturesInMemory, ahead, crop_and_cover
 from .data import Batch, ImageCompletionDataset, Pairs, PairsInMemory, evenly
 from .filling import compose
-from .learner import Learner, check_finite, join_processes, leave_processes, train_step
+from .learner import (
+    Learner,
+    check_finite,
+    join_processes,
+    launched,
+    leave_processes,
+    train_step,
+)
 from .losses import Losses, completion_loss
 from .metrics import psnr
 from .model import PixelRNN, choose_device, threads_for
@@ -58,8 +65,7 @@ class Trainer:
 
     def __init__(self, config: TrainConfig):
         self.config = config
-        self.rank = int(os.environ.get("RANK", "0"))
-        self.world = int(os.environ.get("WORLD_SIZE", "1"))
+        self.rank, self.world = launched()
         if config.batch_size % self.world:
             raise ValueError(
                 f"batch_size {config.batch_size} must be a multiple of the {self.world} processes"
@@ -77,7 +83,7 @@ class Trainer:
             self.folder.check_free(config.resume)
             state = self.folder.load()
         if state is not None:
-            check_same_run(state["train_config"], config, self.folder.state)
+            check_same_run(state, config, self.folder.state)
 
         self.data = read_training_data(config, pairs, self.device)
         self.val: Pairs | None = val_pairs
@@ -92,11 +98,12 @@ class Trainer:
 
         self.learner = Learner(config, self.total_steps, self.device, self.world)
         self.model = self.learner.model
+        self.random = torch.Generator()  # of what the workers draw
         self.epoch = 0
         self.history: list[dict[str, float]] = []
         if state is not None:
             self.learner.load_state(state)
-            torch.set_rng_state(state["random"])
+            self.random.set_state(state["random"])
             self.epoch = state["epoch"]
             self.history = state["history"]
 
@@ -123,7 +130,7 @@ class Trainer:
         # All randomness of an epoch follows from (seed, epoch), so a resumed run repeats it.
         self.sampler.set_epoch(epoch)
         seed = self.config.seed + 1_000_003 * epoch
-        torch.manual_seed(seed)
+        self.random.manual_seed(seed)
         generator = torch.Generator().manual_seed(seed)
         sums = torch.zeros(4, device=self.device)  # loss, L1, SSIM, pictures
         unread: list[Tensor] = []
@@ -170,7 +177,8 @@ class Trainer:
     def state(self) -> dict[str, Any]:
         """Everything a continuation needs."""
         return self.learner.state() | {
-            "random": torch.get_rng_state(),
+            "random": self.random.get_state(),
+            "pictures": names_of(self.config),
             "train_config": self.config.plain(),
             "epoch": len(self.history),
             "history": self.history,
@@ -203,6 +211,7 @@ def draw_batches(trainer: Trainer, generator: torch.Generator) -> Generator[Draw
             data,
             batch_sampler=trainer.batches,
             num_workers=config.num_workers,
+            generator=trainer.random,
             pin_memory=trainer.device.type != "cpu",
         )
         source = (Batch(*items) for items in loader)
@@ -269,7 +278,7 @@ def validate(
     """Averages over the pairs, by VAL_COLUMNS; the hole's PSNR in dB as a mean over pictures."""
     model.eval()
     rows: list[list[float]] = []
-    for items in DataLoader(pairs, config.batch_size):
+    for items in DataLoader(pairs, config.batch_size, generator=torch.Generator()):
         batch = Batch(*items).to(device)
         with threads_for(model, batch.mask.numel()):
             pred = model(batch.occluded, batch.mask)
