@@ -43,10 +43,10 @@ def fit(
     pixels = torch.from_numpy(picture).permute(2, 0, 1)  # (3, H, W)
     network = plain_network(model)
     wide = torch.promote_types(next(network.parameters()).dtype, torch.float32)
-    fitted = copy.deepcopy(network).to(wide).train()
-    optimizer = torch.optim.Adam(fitted.parameters(), lr=LR)
     start = time.monotonic()
-    with torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad():
+        fitted = copy.deepcopy(network).to(wide).train().requires_grad_()
+        optimizer = torch.optim.Adam(fitted.parameters(), lr=LR)
         while (spent := (time.monotonic() - start) / seconds) < 1:
             squares = []
             for y, x in corners[rng.integers(len(corners), size=BATCH_SIZE)]:
