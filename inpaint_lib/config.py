@@ -185,7 +185,8 @@ def check_same_run(state: dict[str, Any], config: TrainConfig, path: Path) -> No
     """
     free = FREE_TO_CHANGE | ({"epochs"} if config.schedule == "constant" else set())
     now = config.plain()
-    before = TrainConfig().plain() | state["train_config"]  # what an older version did not know is as it was then
+    # What an older version did not know was then as it is by default.
+    before = TrainConfig().plain() | state["train_config"]
     changed = [
         f"{name} was {before[name]!r}, is {now[name]!r}"
         for name in now.keys() - free
