@@ -1,4 +1,4 @@
-"""The command line: `python -m inpaint_lib COMMAND --help`."""
+"""The command line: `inpaint COMMAND --help`, or `python -m inpaint_lib COMMAND --help`."""
 
 import sys
 import traceback
@@ -8,8 +8,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import tyro
 from PIL import Image
+
+from .doctor import doctor, unless_asked
+
+try:
+    import tyro
+except ImportError as error:
+    raise unless_asked(error) from error
 
 from .checkpoints import load_model
 from .checks import check_number, in_words
@@ -277,6 +283,7 @@ def main() -> int:
         "evaluate": evaluate,
         "complete": complete,
         "demo": recipes.demo,
+        "doctor": doctor,
         "rebuild": tyro.conf.configure(tyro.conf.PositionalRequiredArgs)(recipes.rebuild),
     }
     try:
@@ -284,7 +291,7 @@ def main() -> int:
             made: Any = tyro.extras.subcommand_cli_from_dict(
                 commands,
                 args=[argument for argument in sys.argv[1:] if argument != DEBUG],
-                prog="python -m inpaint_lib",
+                prog="inpaint" if Path(sys.argv[0]).stem == "inpaint" else "python -m inpaint_lib",
                 description="Each command explains itself with --help. --debug: tracebacks.",
             )
     except KeyboardInterrupt:

@@ -11,10 +11,10 @@ from typing import Any, get_args
 
 import filelock
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.utils import save_image
 
-from .model import PixelRNN, choose_device
+from .model import PixelRNN, choose_device, plain_network
 from .paths import (
     World,
     given_path,
@@ -40,9 +40,13 @@ def save_checkpoint(content: dict[str, Any], path: str | os.PathLike[str]) -> No
         torch.save({"format": CHECKPOINT_FORMAT, **content}, partial)
 
 
-def save_model(model: PixelRNN, path: str | os.PathLike[str]) -> None:
-    """Write weights and configuration, so that `load_model` needs nothing but the file."""
-    save_checkpoint({"config": model.config, "model": model.state_dict()}, path)
+def save_model(model: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Write weights and configuration, so that `load_model` needs nothing but the file.
+
+    A compiled or wrapped network is written as the `PixelRNN` in it; TypeError without one.
+    """
+    network = plain_network(model)
+    save_checkpoint({"config": network.config, "model": network.state_dict()}, path)
 
 
 def load_model(

@@ -8,6 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, expect
 
+from inpaint_lib.paths import default_path
+
 from .conftest import Notebook
 
 FIGURE = """
@@ -15,13 +17,24 @@ from inpaint_lib.figures import learning_curve
 learning_curve([{"epoch": 1, "total loss": 0.5}, {"epoch": 2, "total loss": 0.4}])
 """
 CHAPTER = Path(__file__).resolve().parent.parent.parent / "notebooks" / "02_components.ipynb"
-WIDGETS = ("PairBrowser", "StepPlayer", "SSIMExplorer", "TrainingPanel", "CompletionStudio")
+WIDGETS = (
+    "PairBrowser",
+    "StepPlayer",
+    "SSIMExplorer",
+    "TrainingPanel",
+    "EpochBrowser",
+    "CompletionStudio",
+)
+GIVEN = {"EpochBrowser": repr(str(default_path("notebooks", "records", "original")))}
 
 
 @pytest.fixture(scope="module")
 def book(shared_notebook: Callable[..., Notebook]) -> Notebook:
     """A notebook with a figure, and then all widgets."""
-    widgets = [f"from inpaint_lib.widgets import {widget}\n{widget}()" for widget in WIDGETS]
+    widgets = [
+        f"from inpaint_lib.widgets import {widget}\n{widget}({GIVEN.get(widget, '')})"
+        for widget in WIDGETS
+    ]
     return shared_notebook(FIGURE, *widgets)
 
 

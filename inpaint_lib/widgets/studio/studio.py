@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from time import perf_counter
 from typing import Any
 
@@ -35,7 +35,8 @@ class CompletionStudio(StudioLayout):
 
     def __init__(self, photograph: str | os.PathLike[str] | None = None):
         super().__init__()
-        self._network = cache(load_model)
+        # A hole takes less than a second, and comes out the same wherever it is completed.
+        self._network = cache(partial(load_model, device="cpu"))
         self._connect()
         if photograph is not None:
             self._present(Session(str(photograph), read_picture(given_path(photograph))))
