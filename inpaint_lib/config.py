@@ -128,8 +128,9 @@ class TrainConfig:
                 check_choice(name, getattr(self, name), hint)
         for name in (*COUNTS, "crop_size", "longest_hole", "epoch_size"):
             check_number(name, getattr(self, name), least=1, whole=True)
-        for name in ("num_workers", "seed", "refine"):
+        for name in ("num_workers", "refine"):
             check_number(name, getattr(self, name), whole=True)
+        check_number("seed", self.seed, most=2**62, whole=True)  # a generator's has 64 bits
         check_number("lr", self.lr, above=0)
         check_number("grad_clip", self.grad_clip, above=0)
         check_number("ssim_weight", self.ssim_weight, most=1)
