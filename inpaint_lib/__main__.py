@@ -1,4 +1,4 @@
-"""The command line: `python -m inpaint_lib COMMAND --help`."""
+"""The command line: `inpaint COMMAND --help`, or `python -m inpaint_lib COMMAND --help`."""
 
 import sys
 import traceback
@@ -8,18 +8,23 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import tyro
 from PIL import Image
+
+from .doctor import doctor, unless_asked
+
+try:
+    import tyro
+except ImportError as error:
+    raise unless_asked(error) from error
 
 from .checkpoints import load_model
 from .checks import check_number, in_words
 from .holes import boxes_mask
 from .model import PixelRNN
 from .paths import World, check_writable, given_path, why_missing, world_folder, written_whole
-from .photographs import completion, evaluation, files, fitting
+from .photographs import completion, evaluation, files, fitting, recipes
 from .photographs.baselines import PEERS
 from .photographs.prepare import ensure_prepared, prepare
-from .photographs.recipes import demo, rebuild
 from .pictures import read_mask, read_picture
 from .results import MARK
 from .training import TrainConfig, Trainer, run
@@ -29,15 +34,46 @@ DEBUG = "--debug"
 ERRORS = (OSError, ValueError, TypeError, FloatingPointError, MemoryError, RuntimeError)
 
 
-def train(config: Annotated[TrainConfig, tyro.conf.arg(name="")]) -> None:
-    """Train a network on pairs of pictures. Several processes: start it with `torchrun`."""
-    trainer = Trainer(config)
-    try:
-        run(trainer)
-    except KeyboardInterrupt:
-        if trainer.epoch:
-            print(f"\nEpoch {trainer.epoch} is kept in {trainer.folder.state}: --resume goes on.")
-        raise
+def make_train(defaults: dict[str, Any]) -> Callable[..., None]:
+    """The command `train`, whose options have these defaults."""
+
+    def train(
+        preset: bool = False,
+        large: bool = False,
+        data: Path | None = None,
+        size: int | None = None,
+        val: Path | None = None,
+        config: Annotated[TrainConfig, tyro.conf.arg(name="")] = TrainConfig(**defaults),  # noqa: B008
+    ) -> None:
+        """Train a network on pairs of pictures, or with --data on a folder of any pictures.
+
+        Several processes: start it with `torchrun`. They share each batch, so their number changes
+        nothing but the time. With a batch k times as large, raise --lr by at most sqrt(k), Adam's
+        rule (Malladi et al. 2022).
+
+        Args:
+            preset: Train the network that learns most in the minutes there are. The options
+                below then have its values as defaults.
+            large: The preset at full size, for an accelerator.
+            data: Train on squares of the pictures of this folder, with fresh holes. Without --val
+                every tenth picture, 50 at most, is kept to validate on.
+            size: The side of the squares to train on, in pixels; 128 for the plain network.
+            val: Validate on this folder: of pairs, as `prepare` makes one, or of any pictures.
+        """
+        config = recipes.on_folders(config, preset or large, data, size, val)
+        trainer = Trainer(config)
+        if trainer.rank == 0:
+            print(f"{trainer.feed.words}.")
+        try:
+            run(trainer)
+        except KeyboardInterrupt:
+            if trainer.epoch:
+                print(
+                    f"\nEpoch {trainer.epoch} is kept in {trainer.folder.state}: --resume goes on."
+                )
+            raise
+
+    return train
 
 
 def complete(
@@ -238,20 +274,24 @@ def main() -> int:
     for stream in (sys.stdout, sys.stderr):  # a name that the locale cannot show must not stop us
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    defaults: dict[str, Any] = recipes.PRESET if "--preset" in sys.argv else {}
+    if "--large" in sys.argv and "train" in sys.argv:  # `prepare` knows another --large
+        defaults = recipes.LARGE
     commands: dict[str, Callable[..., Any]] = {
         "prepare": prepare,
-        "train": train,
+        "train": make_train(defaults),
         "evaluate": evaluate,
         "complete": complete,
-        "demo": demo,
-        "rebuild": tyro.conf.configure(tyro.conf.PositionalRequiredArgs)(rebuild),
+        "demo": recipes.demo,
+        "doctor": doctor,
+        "rebuild": tyro.conf.configure(tyro.conf.PositionalRequiredArgs)(recipes.rebuild),
     }
     try:
         with PATHS:
             made: Any = tyro.extras.subcommand_cli_from_dict(
                 commands,
                 args=[argument for argument in sys.argv[1:] if argument != DEBUG],
-                prog="python -m inpaint_lib",
+                prog="inpaint" if Path(sys.argv[0]).stem == "inpaint" else "python -m inpaint_lib",
                 description="Each command explains itself with --help. --debug: tracebacks.",
             )
     except KeyboardInterrupt:

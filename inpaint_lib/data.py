@@ -163,16 +163,17 @@ class ImageCompletionDataset(Pairs):
 
 
 class PairsInMemory(Pairs):
-    """All pairs of a data set, read once, as bytes: 112 KB for one of 128 x 128.
+    """All pairs of a data set, read once, or a batch, as bytes: 112 KB for one of 128 x 128.
 
     Exact for the default transform, whose values are multiples of 1/255.
     """
 
-    def __init__(self, pairs: Pairs, device: torch.device | str = "cpu"):
-        items = [pairs[i] for i in range(len(pairs))]
-        parts = zip(*items, strict=True)
-        all_bytes = ((255 * torch.stack(part)).round().byte() for part in parts)
-        self.all = Batch(*(part.to(device) for part in all_bytes))
+    def __init__(self, pairs: Pairs | Batch, device: torch.device | str = "cpu"):
+        if not isinstance(pairs, Batch):
+            items = [pairs[i] for i in range(len(pairs))]
+            parts = zip(*items, strict=True)
+            pairs = Batch(*((255 * torch.stack(part)).round().byte() for part in parts))
+        self.all = Batch(*(part.to(device) for part in pairs))
 
     def __len__(self) -> int:
         return len(self.all.mask)

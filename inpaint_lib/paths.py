@@ -24,12 +24,22 @@ def default_path(*parts: str) -> Path:
 
     Only defaults go through here: a relative path that a user types means the working
     directory, as everywhere. Outside a checkout (a package installed without its
-    repository) the working directory takes the repository's place.
+    repository) the working directory takes the repository's place: pairs and runs are made
+    there, and what comes with the project is found by `shipped_path`.
     """
     root = Path(__file__).resolve().parent.parent
     if not (root / "pyproject.toml").is_file():
         root = Path.cwd()
     return root.joinpath(*parts)
+
+
+def shipped_path(*parts: str) -> Path:
+    """A file that comes with the project: in the installed package, else in the repository.
+
+    The package carries checkpoints/*.pth and dataset/photos/*.jpg under these names.
+    """
+    within = Path(__file__).resolve().parent.joinpath("shipped", *parts)
+    return within if within.exists() else default_path(*parts)
 
 
 def world_folder(world: World, root: Path | None = None) -> Path:
@@ -53,7 +63,7 @@ def pair_folders(folder: Path) -> PairFolders:
 
 def shipped_weights(world: World) -> Path:
     """The file of the weights that come with the project."""
-    return default_path("checkpoints", f"{world}.pth")
+    return shipped_path("checkpoints", f"{world}.pth")
 
 
 QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "\u2018": "\u2019", "„": "“", "«": "»"}

@@ -1,12 +1,14 @@
 """Finding, reading and checking picture files; pictures as tensors and back."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageChops, ImageOps
+from PIL import ExifTags, Image, ImageChops, ImageOps
 from torch import Tensor
 
 # Pillow goes by content, not by name, and would start Ghostscript for a PostScript file.
@@ -49,6 +51,13 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def picture_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Width and height of a picture file held upright, from its head. Raises as `read_picture`."""
+    with _opened(path) as image:
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+        return (image.height, image.width) if turned else image.size
+
+
 def read_picture(path: str | os.PathLike[str], content: bytes | None = None) -> Image.Image:
     """A picture file as upright 8-bit RGB.
 
@@ -56,13 +65,20 @@ def read_picture(path: str | os.PathLike[str], content: bytes | None = None) -> 
 
     Raises FileNotFoundError, or ValueError when it is damaged or no picture; both name the file.
     """
+    with _opened(path, content) as image:
+        return upright_rgb(image)
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str], content: bytes | None = None) -> Iterator[Image.Image]:
+    """A picture to read from, with errors as `read_picture` has them."""
     try:
         # Given a path, Pillow maps uncompressed TIFFs and then turns them upright wrongly.
         with (
             open(path, "rb") if content is None else BytesIO(content) as file,
             Image.open(file, formats=FORMATS) as image,
         ):
-            return upright_rgb(image)
+            yield image
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such file") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

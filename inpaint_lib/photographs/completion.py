@@ -1,6 +1,6 @@
 """Completing a photograph of any size: the cost follows the hole, not the photograph.
 
-Taught in notebooks/05_results.ipynb.
+Taught in notebooks/06_results.ipynb.
 """
 
 import math

@@ -1,6 +1,6 @@
 """Measuring on held-out pictures, beside what a user would pick instead of a network.
 
-Taught in notebooks/05_results.ipynb.
+Taught in notebooks/06_results.ipynb.
 """
 
 import csv

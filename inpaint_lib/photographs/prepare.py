@@ -3,6 +3,7 @@
 import csv
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -207,7 +208,10 @@ def ensure_prepared(*worlds: World) -> None:
     """
     if not _unprepared(worlds):
         return
-    lock = default_path("dataset", ".lock")
+    root = default_path("dataset")
+    if not root.is_dir():  # an installed package, used in a folder of somebody's own
+        print(f"Preparing pictures in {root}", file=sys.stderr)
+    lock = writable_folder(root) / ".lock"
     # Chapters and tests that start together would otherwise write the same files.
     try:
         with locked(lock, WAIT):

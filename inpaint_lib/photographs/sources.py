@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from ..paths import Split, default_path, given_path
+from ..paths import Split, default_path, given_path, shipped_path
 from ..pictures import read_picture
 from ..results import photographs_in
 
@@ -53,8 +53,9 @@ class Source(NamedTuple):
 
 def tutorial_source(name: str) -> Source:
     """A photograph of dataset/photos, or one that scikit-image or scikit-learn carries."""
-    if default_path("dataset", "photos", name).is_file():
-        return Source(name, lambda: read_picture(default_path("dataset", "photos", name)))
+    path = shipped_path("dataset", "photos", name)
+    if path.is_file():
+        return Source(name, lambda: read_picture(path))
 
     def read() -> Image.Image:
         if name.endswith(".jpg"):

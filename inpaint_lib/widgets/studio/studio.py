@@ -1,4 +1,4 @@
-"""The completion studio of chapter 5: a photograph, a hole painted by hand, and its completion."""
+"""The completion studio of chapter 6: a photograph, a hole painted by hand, and its completion."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -9,16 +9,15 @@ from typing import Any
 
 from PIL import Image
 
-from ... import figures
 from ...checkpoints import load_model
 from ...paths import given_path, written_whole
 from ...photographs.completion import complete
 from ...pictures import read_picture
 from ...results import save_png
-from .canvas import Shape, preview, rasterise
+from .canvas import Shape, painted, preview, rasterise
 from .layout import SHIPPED_PHOTOGRAPHS, StudioLayout
 from .session import Session, free_name
-from .surroundings import caption, draw_fills, fills, neighbourhood, psnr_in_words
+from .surroundings import caption, draw_fills, fills, neighbourhood
 
 EXAMPLE: list[Shape] = [  # on the first of ours: a crumb beside the saucer, a scratch over the rim
     {"box": [480, 290, 40, 40]},
@@ -142,7 +141,7 @@ class CompletionStudio(StudioLayout):
         if stale := [s for s in shapes if s.get("number", number) != number]:
             # Painted on the photograph before, while this one was being opened.
             self.canvas.shapes = [s for s in shapes if s not in stale]
-        elif self.automatic.value or not shapes:
+        elif self.automatic.value or not painted(shapes):
             self._complete()
         else:
             self._forget("Not yet: press Complete the hole, below.")
@@ -188,9 +187,7 @@ class CompletionStudio(StudioLayout):
             last = rasterise(self.canvas.shapes[-1:], size)
             near = neighbourhood(self.photo, self.completed, hole, last)
             filled = fills(near, biharmonic=self.biharmonic.value)
-            values = psnr_in_words(near, filled)
-            alt = f"The last hole of {self.session.name} and its fills; {values}."
-            self.picture.show(figures.show(draw_fills(near, filled), alt=alt, dpi=80))
+            self.picture.show(draw_fills(near, filled, self.session.name))
             self.about.say(caption(near))
             self.picture.layout.display = self.about.layout.display = ""
 
