@@ -246,8 +246,8 @@ def test_the_training_loop_can_be_followed():
     modules = sorted(needed_by(HEART))
     lines, counted = to_read(modules)
     assert len(modules) <= 20, modules
-    assert lines <= 1_950
-    assert counted <= 1_560
+    assert lines <= 2_060
+    assert counted <= 1_660
 
 
 def test_the_library_without_widgets_stays_small():
