@@ -143,7 +143,10 @@ class ImageCompletionDataset(Pairs):
             # A resized mask has grey edges: pixels mixed with hidden ones, so they are hole.
             mask = (rest[0].amax(dim=0, keepdim=True) > 0).to(original.dtype)
         else:
-            mask = difference_mask(occluded, original, self.mask_thresh)
+            try:
+                mask = difference_mask(occluded, original, self.mask_thresh)
+            except TypeError as error:
+                raise TypeError(f"{occluded_path}: after the transform, {error}") from None
         if self.augment is not None:
             occluded, original, mask = self.augment(occluded, original, mask)
         try:

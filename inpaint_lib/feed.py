@@ -17,7 +17,7 @@ from .config import TrainConfig
 from .crops import ahead, crop_and_cover
 from .data import SIZE, Batch, ImageCompletionDataset, Pairs, PairsInMemory
 from .model import PixelRNN, threads_for
-from .pictures import list_pictures
+from .results import photographs_in
 from .squares import Pictures, PicturesInMemory, without_hole
 
 Drawn = tuple[Batch, Tensor]  # and what the network starts from
@@ -31,7 +31,7 @@ class Feed:
     File names are listed at once, pictures are read by `open`. part: (rank, processes), of which
     each draws its share of every batch. `words` says where the pictures are kept.
 
-    Raises what `ImageCompletionDataset`, `list_pictures` and `read_picture` raise.
+    Raises what `ImageCompletionDataset`, `photographs_in` and `read_picture` raise.
     """
 
     def __init__(self, config: TrainConfig, device: torch.device, part: tuple[int, int] = (0, 1)):
@@ -53,7 +53,7 @@ class Feed:
                 config.val_occluded_dir, config.val_original_dir, mask_dir=config.val_mask_dir
             )
         elif config.val_dir is not None:
-            self.held_out = spread(list_pictures(config.val_dir), VALIDATED[0])
+            self.held_out = spread(photographs_in(config.val_dir), VALIDATED[0])
 
     def open(self) -> None:
         """Read what is kept in memory, and settle the order of the batches."""
@@ -231,9 +231,9 @@ def with_holes(pictures: Pictures, config: TrainConfig) -> Batch:
 def split(folder: Path, held_out: int) -> tuple[list[str], list[str]]:
     """Names of the pictures of a folder to train on, and of those to validate on.
 
-    Raises ValueError when none is left to train on, and what `list_pictures` raises.
+    Raises ValueError when none is left to train on, and what `photographs_in` raises.
     """
-    names = list_pictures(folder)
+    names = photographs_in(folder)
     if held_out >= len(names):
         raise ValueError(f"held_out {held_out}: {folder} holds {len(names)} pictures; give fewer")
     chosen = spread(names, held_out)

@@ -14,6 +14,7 @@ import torch
 from scipy import stats
 from scipy.ndimage import maximum_filter
 
+from ..checks import check_number
 from ..filling import push_pull, thin_plate
 from ..metrics import psnr, ssim_map
 from ..model import PixelRNN
@@ -77,6 +78,7 @@ def read_held_out(folder: str | os.PathLike[str]) -> list[HeldOut]:
 
 def held_out_from(folders: Folders, seed: int = 0) -> list[HeldOut]:
     """Crops of any folders of photographs, one at least of each for each bucket, seeded holes."""
+    check_number("seed", seed, whole=True)
     return [
         HeldOut(f"{i:04d}", p.photograph, p.bucket, np.asarray(p.original), p.hole)
         for i, p in enumerate(held_out_pairs(photograph_sources(folders), 24, seed))

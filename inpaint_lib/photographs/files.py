@@ -95,6 +95,8 @@ def result_place(out: str | None, several: bool) -> Path | None:
     """
     if out is None:
         return None
+    if not out.strip():
+        raise ValueError("--out: is empty; give a file's or a folder's name")
     place = given_path(out)
     picture = place.suffix.lower() in SUFFIXES
     if several and picture and not place.is_dir():
@@ -121,6 +123,8 @@ def result_file(photo: Path, place: Path | None, overwrite: bool, others: Iterab
             "another --out"
         )
     check_writable(target)
+    if _same(target, [photo]):
+        raise FileExistsError(f"{target}: is the photograph itself; choose another --out")
     if target.exists() and not overwrite:
         raise FileExistsError(f"{target}: is already there; use --overwrite or another --out")
     return target
