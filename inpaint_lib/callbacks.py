@@ -84,7 +84,9 @@ class TensorBoard:
 
     def __init__(self, save_dir: Path):
         if find_spec("tensorboard") is None:
-            raise ValueError("tensorboard: is not installed; `pip install tensorboard` brings it")
+            raise ValueError(
+                "tensorboard: is not installed; `pip install '.[tensorboard]'` brings it"
+            )
         self.save_dir = save_dir
         self.writer: Any = None
 

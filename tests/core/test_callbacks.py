@@ -102,7 +102,7 @@ def test_columns_of_the_log_are_grouped(column, expected):
 def test_without_tensorboard_one_line_says_how_to_get_it(pairs, tmp_path, monkeypatch, refused):
     monkeypatch.setattr(callbacks, "find_spec", lambda name: None)
     line = refused("train", "--tensorboard", f"--save-dir={tmp_path / 'run'}")
-    assert line == "error: tensorboard: is not installed; `pip install tensorboard` brings it"
+    assert line == "error: tensorboard: is not installed; `pip install '.[tensorboard]'` brings it"
     assert not (tmp_path / "run").exists()
 
 
