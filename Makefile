@@ -1,7 +1,9 @@
 # Every target does its own set-up in .venv. Without make: see the plain commands in README.md.
+# `make lab CPU=1`, the first time: PyTorch's small build for machines without an accelerator.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # The outputs of the chapters are compared with what they print: on Linux, where they were made.
 NBVAL := $(if $(filter Linux,$(shell uname -s)),--nbval,--nbval-lax)
@@ -56,9 +58,10 @@ $(VENV)/bin/python:
 
 $(VENV)/installed: $(VENV)/bin/python pyproject.toml
 	@echo "Installing into $(VENV): about 3 GB, minutes on a good connection ..."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(if $(CPU),$(PIP) torch torchvision --index-url https://download.pytorch.org/whl/cpu)
+	$(PIP) --editable '.[notebooks]'
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PIP) --editable '.[dev]'
 	touch $@

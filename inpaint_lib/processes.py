@@ -4,6 +4,7 @@ Taught in notebooks/05_gpu_training.ipynb.
 """
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -20,8 +21,18 @@ PATIENCE = timedelta(hours=6)  # rank 0 may write to a slow disk, or prepare pic
 
 
 def place() -> tuple[int, int]:
-    """This process's rank and the number of processes, as `torchrun` says: (0, 1) alone."""
-    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    """Rank of this process and number of all that `torchrun` started, or that have met already.
+
+    What other programs leave in RANK and WORLD_SIZE does not count: nobody would come to meet us.
+    """
+    world = os.environ.get("WORLD_SIZE") or "1"
+    if dist.is_torchelastic_launched() or dist.is_initialized():
+        return int(os.environ.get("RANK", "0")), int(world)
+    if world != "1":
+        warnings.warn(
+            f"WORLD_SIZE={world} is not of torchrun: this process trains alone", stacklevel=3
+        )
+    return 0, 1
 
 
 def join_processes(device: torch.device) -> torch.device:

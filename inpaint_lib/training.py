@@ -17,7 +17,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from .checkpoints import COLUMNS, MEASURED, RunFolder
-from .config import CHECKPOINTS, PAIRS, TrainConfig, check_same_run
+from .config import CHECKPOINTS, PAIRS, TrainConfig, check_same_run, names_of
 from .feed import Feed
 from .learner import Learner, check_finite, train_step
 from .losses import Losses, completion_loss
@@ -73,7 +73,7 @@ class Trainer:
             self.folder.check_free(config.resume)
             state = self.folder.load()
         if state is not None:
-            check_same_run(state["train_config"], config, self.folder.state)
+            check_same_run(state, config, self.folder.state)
 
         self.feed.open()
         self.data = self.feed.data
@@ -88,7 +88,6 @@ class Trainer:
         self.measured: list[dict[str, float]] = []  # beside it: what differs from run to run
         if state is not None:
             self.learner.load_state(state)
-            torch.set_rng_state(state["random"])
             self.epoch = state["epoch"]
             self.history = state["history"]
             self.measured = state.get("measured") or [{} for _ in self.history]
@@ -115,7 +114,6 @@ class Trainer:
         epoch = self.epoch + 1
         # All randomness of an epoch follows from (seed, epoch), so a resumed run repeats it.
         seed = self.config.seed + 1_000_003 * epoch
-        torch.manual_seed(seed)
         began = perf_counter()
         sums = torch.zeros(4, device=self.device)  # loss, L1, SSIM, pictures
         unread: list[Tensor] = []
@@ -166,7 +164,7 @@ class Trainer:
     def state(self) -> dict[str, Any]:
         """Everything a continuation needs."""
         return self.learner.state() | {
-            "random": torch.get_rng_state(),
+            "pictures": names_of(self.config),
             "train_config": self.config.plain(),
             "epoch": len(self.history),
             "history": self.history,

@@ -40,9 +40,11 @@ def validate(
     share_buffers(model)
     rank, processes = place() if dist.is_initialized() else (0, 1)
     starts = range(0, len(pairs), config.batch_size)[rank::processes]
-    batches = [list(range(len(pairs)))[start : start + config.batch_size] for start in starts]
+    numbers = list(range(len(pairs)))
+    batches = [numbers[start : start + config.batch_size] for start in starts]
+    loader = DataLoader(pairs, batch_sampler=batches, generator=torch.Generator())
     rows: dict[int, list[list[float]]] = {}  # by the batch's start
-    for start, items in zip(starts, DataLoader(pairs, batch_sampler=batches), strict=True):
+    for start, items in zip(starts, loader, strict=True):
         batch = Batch(*items).to(device)
         with threads_for(model, batch.mask.numel()):
             pred = model(batch.occluded, batch.mask)

@@ -11,6 +11,7 @@ from ..model import choose_device
 from ..paths import World, default_path, pair_folders, world_folder, written_whole
 from ..pictures import list_pictures
 from ..processes import first_alone
+from ..results import MARK
 from ..training import Step, TrainConfig, Trainer, run
 from .evaluation import by_bucket, evaluate, methods, read_held_out, table, write_csv
 from .prepare import ensure_prepared, prepare, read_manifest
@@ -113,7 +114,7 @@ def rebuild(world: World) -> None:
     data = world_folder(world, root)
     with first_alone(choose_device()) as first:
         if first and len(read_manifest(data / "train" / "manifest.csv")) < TRAIN_PAIRS:
-            prepare(out=root, train_pairs=TRAIN_PAIRS)
+            prepare(out=root, train_pairs=TRAIN_PAIRS, world=world)
     save_dir = default_path("checkpoints", "runs", world)
     config = preset(data, save_dir, epochs=EPOCHS[world], resume=True)
     trainer = Trainer(config)
@@ -136,7 +137,7 @@ def demo() -> None:
 
     Interrupted, it goes on where it was the next time; finished, it starts anew.
     """
-    ensure_prepared()
+    ensure_prepared("bricks")
     config = demo_config()
     trainer = resumed_or_new(config)
     print(
@@ -195,7 +196,7 @@ def report(trainer: Trainer) -> None:
     curve = figures.learning_curve(trainer.history)
     for figure, name in ((grid, "samples.png"), (curve, "curve.png")):
         with written_whole(folder / name) as partial:
-            figure.savefig(partial, format="png", dpi=130)
+            figure.savefig(partial, format="png", dpi=130, metadata=MARK)
 
     scores = evaluate(chosen, test)
     write_csv(scores, test, folder / "table.csv")  # last: it marks the run as reported

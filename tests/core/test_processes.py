@@ -107,6 +107,7 @@ def test_rebuild_is_prepared_and_written_by_one_process(tmp_path):
 
 
 def test_pairs_are_prepared_by_one_process(tmp_path, monkeypatch, inpaint, capsys):
+    monkeypatch.setattr(torch.distributed, "is_torchelastic_launched", lambda: True)
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert inpaint("prepare", "--out", tmp_path / "pairs") == 0
