@@ -17,6 +17,7 @@ try:
 except ImportError as error:
     raise unless_asked(error) from error
 
+from . import callbacks
 from .checkpoints import load_model
 from .checks import check_number, in_words
 from .holes import boxes_mask
@@ -26,8 +27,9 @@ from .photographs import completion, evaluation, files, fitting, recipes
 from .photographs.baselines import PEERS
 from .photographs.prepare import ensure_prepared, prepare
 from .pictures import read_mask, read_picture
+from .processes import first_only
 from .results import MARK
-from .training import TrainConfig, Trainer, run
+from .training import Step, TrainConfig, Trainer, run
 
 DEBUG = "--debug"
 # RuntimeError is what torch raises, of memory, devices and connections.
@@ -43,6 +45,9 @@ def make_train(defaults: dict[str, Any]) -> Callable[..., None]:
         data: Path | None = None,
         size: int | None = None,
         val: Path | None = None,
+        minutes: float | None = None,
+        keep_last: int | None = None,
+        tensorboard: bool = False,
         config: Annotated[TrainConfig, tyro.conf.arg(name="")] = TrainConfig(**defaults),  # noqa: B008
     ) -> None:
         """Train a network on pairs of pictures, or with --data on a folder of any pictures.
@@ -59,21 +64,43 @@ def make_train(defaults: dict[str, Any]) -> Callable[..., None]:
                 every tenth picture, 50 at most, is kept to validate on.
             size: The side of the squares to train on, in pixels; 128 for the plain network.
             val: Validate on this folder: of pairs, as `prepare` makes one, or of any pictures.
+            minutes: Begin no epoch that would not end within so many minutes; --resume goes on.
+                A schedule is not shortened by it: plan --epochs for that.
+            keep_last: Keep so many of the newest model_epoch files, not all; best.pth stays.
+            tensorboard: Write the log and the samples for TensorBoard, too, in save_dir.
         """
         config = recipes.on_folders(config, preset or large, data, size, val)
+        tell: list[Callable[[Step], str]] = []
+        if minutes is not None:
+            tell.append(callbacks.TimeLimit(minutes))
+        if keep_last is not None:
+            tell.append(callbacks.KeepLast(config.save_dir, keep_last))
+        if tensorboard:
+            tell.append(callbacks.TensorBoard(config.save_dir))
         trainer = Trainer(config)
         if trainer.rank == 0:
             print(f"{trainer.feed.words}.")
         try:
-            run(trainer)
-        except KeyboardInterrupt:
-            if trainer.epoch:
-                print(
-                    f"\nEpoch {trainer.epoch} is kept in {trainer.folder.state}: --resume goes on."
-                )
+            run(trainer, *tell)
+        except (KeyboardInterrupt, FloatingPointError):
+            _say_what_is_kept(trainer)
             raise
+        _say_what_is_kept(trainer)
 
     return train
+
+
+def _say_what_is_kept(trainer: Trainer) -> None:
+    """Of a run that is not at its end: how to go on."""
+    if trainer.rank or trainer.epoch == trainer.config.epochs:
+        return
+    if trainer.epoch == 0:
+        print("\nNo epoch was completed, so nothing is kept.")
+    else:
+        print(
+            f"\nEpoch {trainer.epoch} of {trainer.config.epochs} is kept in "
+            f"{trainer.folder.state}: the same command with --resume goes on."
+        )
 
 
 def complete(
@@ -278,7 +305,7 @@ def main() -> int:
     if "--large" in sys.argv and "train" in sys.argv:  # `prepare` knows another --large
         defaults = recipes.LARGE
     commands: dict[str, Callable[..., Any]] = {
-        "prepare": prepare,
+        "prepare": first_only(prepare),
         "train": make_train(defaults),
         "evaluate": evaluate,
         "complete": complete,

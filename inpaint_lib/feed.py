@@ -3,9 +3,7 @@
 Taught in notebooks/05_gpu_training.ipynb.
 """
 
-import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +14,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, DistributedSampl
 from .config import TrainConfig
 from .crops import ahead, crop_and_cover
 from .data import SIZE, Batch, ImageCompletionDataset, Pairs, PairsInMemory
+from .machine import cores, memory_of, processes_here
 from .model import PixelRNN, threads_for
 from .results import photographs_in
 from .squares import Pictures, PicturesInMemory, without_hole
@@ -249,28 +248,3 @@ def spread(names: Sequence[str], count: int) -> list[str]:
 def bytes_of(pairs: Pairs) -> int:
     """What pairs take in memory."""
     return 7 * SIZE**2 * len(pairs)
-
-
-def memory_of(device: torch.device) -> int:
-    """Bytes of a device's memory; of this machine's, the share of each process that trains here.
-
-    Where the system does not tell, 8 GB.
-    """
-    if device.type == "cuda":
-        return torch.cuda.get_device_properties(device).total_memory
-    known = []
-    if hasattr(os, "sysconf"):
-        known.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    with suppress(OSError, ValueError):  # a container's limit
-        known.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return min(known, default=8 * 2**30) // processes_here()
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def processes_here() -> int:
-    """Processes that train on this machine, as `torchrun` says."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
