@@ -115,6 +115,7 @@ def rebuild(world: World) -> None:
     save_dir = default_path("checkpoints", "runs", world)
     config = preset(data, save_dir, epochs=EPOCHS[world], resume=True)
     model = run(Trainer(config))
+    save_model(model, save_dir / f"{world}.safetensors")
     save_model(model, save_dir / f"{world}.pth")
     print(save_dir / f"{world}.pth")
 
