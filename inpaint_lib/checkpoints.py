@@ -13,10 +13,10 @@ from typing import Any, get_args
 import filelock
 import torch
 from safetensors import torch as safetensors
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.utils import save_image
 
-from .model import PixelRNN, choose_device
+from .model import PixelRNN, choose_device, plain_network
 from .paths import (
     World,
     given_path,
@@ -43,17 +43,19 @@ def save_checkpoint(content: dict[str, Any], path: str | os.PathLike[str]) -> No
         torch.save({"format": CHECKPOINT_FORMAT, **content}, partial)
 
 
-def save_model(model: PixelRNN, path: str | os.PathLike[str]) -> None:
+def save_model(model: nn.Module, path: str | os.PathLike[str]) -> None:
     """Write weights and configuration, so that `load_model` needs nothing but the file.
 
     As safetensors if `path` ends in `.safetensors`: numbers and text only, which any program can
     read without PyTorch; the configuration is in its metadata, as JSON under "inpaint_lib".
+    A compiled or wrapped network is written as the `PixelRNN` in it; TypeError without one.
     """
+    network = plain_network(model)
     if Path(path).suffix != SAFE:
-        save_checkpoint({"config": model.config, "model": model.state_dict()}, path)
+        save_checkpoint({"config": network.config, "model": network.state_dict()}, path)
         return
-    told = json.dumps({"format": CHECKPOINT_FORMAT, "config": model.config})
-    weights = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
+    told = json.dumps({"format": CHECKPOINT_FORMAT, "config": network.config})
+    weights = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
     with written_whole(path) as partial:
         partial.write_bytes(safetensors.save(weights, {"format": "pt", "inpaint_lib": told}))
 

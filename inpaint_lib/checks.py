@@ -50,13 +50,19 @@ def check_number(
         raise ValueError(f"{name} {value!r}: give a finite number {bound}{most_text}")
 
 
+def check_floats(name: str, tensor: Tensor) -> None:
+    """Raises TypeError for integers: their values are in [0, 255], where [0, 1] is meant."""
+    if not tensor.is_floating_point():
+        how = "convert it with float()" if tensor.dtype == torch.bool else "divide by 255"
+        raise TypeError(f"{name}: is {tensor.dtype}; give floats in [0, 1] ({how})")
+
+
 def check_shape(name: str, tensor: Tensor, channels: int) -> None:
     """Check dtype and shape only; values are not read, so nothing waits for a GPU.
 
     Raises TypeError for integers, ValueError unless (B, channels, H, W).
     """
-    if not tensor.is_floating_point():
-        raise TypeError(f"{name}: is {tensor.dtype}; give floats in [0, 1] (divide by 255)")
+    check_floats(name, tensor)
     if tensor.ndim != 4 or tensor.shape[1] != channels:
         raise ValueError(f"{name}: is {tuple(tensor.shape)}; give (B, {channels}, H, W)")
 

@@ -1,8 +1,11 @@
 """What a training run depends on. Taught in notebooks/04_training.ipynb."""
 
+import os
+import warnings
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
+from zlib import crc32
 
 from .checks import check_choice, check_number, choices
 from .filling import Prefill
@@ -10,6 +13,7 @@ from .holes import HoleKind
 from .layers import Norm
 from .losses import HoleTerm
 from .paths import default_path, given_path, pair_folders
+from .pictures import list_pictures
 
 PAIRS = pair_folders(default_path("dataset", "train"))
 CHECKPOINTS = default_path("checkpoints")
@@ -167,18 +171,43 @@ def check_numbers(config: TrainConfig) -> None:
         raise ValueError("held_out: needs a data_dir to hold pictures of")
 
 
-def check_same_run(before: dict[str, Any], config: TrainConfig, path: Path) -> None:
-    """Raises ValueError, naming what differs, when `config` would continue another run."""
+def names_of(config: TrainConfig) -> dict[str, int]:
+    """How many pictures are trained on, and a sum of their names: the same wherever they lie."""
+    names = list_pictures(config.data_dir or config.occluded_dir)
+    return {"count": len(names), "names": crc32(os.fsencode("/".join(names)))}
+
+
+def check_same_run(state: dict[str, Any], config: TrainConfig, path: Path) -> None:
+    """Raises ValueError, naming what differs, when `config` would continue another run.
+
+    A folder that has been moved is the same one. Of pictures that came or went in it, a warning
+    tells; other pictures in another folder are another run's.
+    """
     free = FREE_TO_CHANGE | ({"epochs"} if config.schedule == "constant" else set())
     now = config.plain()
-    before = TrainConfig().plain() | before  # what an older version did not know is as it was then
+    # What an older version did not know was then as it is by default.
+    before = TrainConfig().plain() | state["train_config"]
     changed = [
         f"{name} was {before[name]!r}, is {now[name]!r}"
         for name in now.keys() - free
-        if before[name] != now[name]
+        if before[name] != now[name] and not _moved(name, before[name], now[name])
     ]
+    names = names_of(config)
+    then = state.get("pictures", names)
+    if names != then:
+        said = f"{names['count']} pictures, at first {then['count']}, and not the same names"
+        folder = "occluded_dir" if config.data_dir is None else "data_dir"
+        if Path(before[folder]).resolve() != Path(now[folder]).resolve():
+            changed.append(f"{folder} was {before[folder]!r}, is {now[folder]!r}: {said}")
+        elif not changed:
+            warnings.warn(f"{path}: pictures came or went since it began: {said}", stacklevel=3)
     if changed:
         raise ValueError(
             f"{path}: cannot resume with another configuration "
             f"({'; '.join(sorted(changed))}); use the same, or overwrite=True"
         )
+
+
+def _moved(name: str, before: Any, now: Any) -> bool:
+    """Whether a folder is still given, be it another path; none is another configuration."""
+    return name.endswith("_dir") and None not in (before, now)

@@ -16,9 +16,16 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from .checkpoints import COLUMNS, RunFolder
-from .config import CHECKPOINTS, PAIRS, TrainConfig, check_same_run
+from .config import CHECKPOINTS, PAIRS, TrainConfig, check_same_run, names_of
 from .feed import Feed
-from .learner import Learner, check_finite, join_processes, leave_processes, train_step
+from .learner import (
+    Learner,
+    check_finite,
+    join_processes,
+    launched,
+    leave_processes,
+    train_step,
+)
 from .losses import Losses, completion_loss
 from .model import PixelRNN, choose_device
 from .validation import sample_rows, validate
@@ -54,8 +61,7 @@ class Trainer:
 
     def __init__(self, config: TrainConfig):
         self.config = config
-        self.rank = int(os.environ.get("RANK", "0"))
-        self.world = int(os.environ.get("WORLD_SIZE", "1"))
+        self.rank, self.world = launched()
         if config.batch_size % self.world:
             raise ValueError(
                 f"batch_size {config.batch_size} must be a multiple of the {self.world} processes"
@@ -73,7 +79,7 @@ class Trainer:
             self.folder.check_free(config.resume)
             state = self.folder.load()
         if state is not None:
-            check_same_run(state["train_config"], config, self.folder.state)
+            check_same_run(state, config, self.folder.state)
 
         self.feed.open()
         self.data = self.feed.data
@@ -87,7 +93,6 @@ class Trainer:
         self.history: list[dict[str, float]] = []
         if state is not None:
             self.learner.load_state(state)
-            torch.set_rng_state(state["random"])
             self.epoch = state["epoch"]
             self.history = state["history"]
 
@@ -113,7 +118,6 @@ class Trainer:
         epoch = self.epoch + 1
         # All randomness of an epoch follows from (seed, epoch), so a resumed run repeats it.
         seed = self.config.seed + 1_000_003 * epoch
-        torch.manual_seed(seed)
         sums = torch.zeros(4, device=self.device)  # loss, L1, SSIM, pictures
         unread: list[Tensor] = []
         self.learner.wrapped.train()
@@ -159,7 +163,7 @@ class Trainer:
     def state(self) -> dict[str, Any]:
         """Everything a continuation needs."""
         return self.learner.state() | {
-            "random": torch.get_rng_state(),
+            "pictures": names_of(self.config),
             "train_config": self.config.plain(),
             "epoch": len(self.history),
             "history": self.history,

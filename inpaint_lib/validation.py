@@ -33,7 +33,7 @@ def validate(
     """Averages over the pairs, by VAL_COLUMNS; the hole's PSNR in dB as a mean over pictures."""
     model.eval()
     rows: list[list[float]] = []
-    for items in DataLoader(pairs, config.batch_size):
+    for items in DataLoader(pairs, config.batch_size, generator=torch.Generator()):
         batch = Batch(*items).to(device)
         with threads_for(model, batch.mask.numel()):
             pred = model(batch.occluded, batch.mask)

@@ -19,7 +19,7 @@ from ..paths import (
 from ..pictures import SUFFIXES, is_picture
 from ..results import ENDING, photographs_in, results_among, save_png, say_left_out
 
-LEFT_BY_SYSTEMS = {"thumbs.db", "ehthumbs.db", "desktop.ini", ".ds_store"}
+LEFT_BY_SYSTEMS = {"thumbs.db", "ehthumbs.db", "desktop.ini"}
 
 
 def find_photographs(given: Iterable[Path], mask: Path | None, out: Path | None) -> list[Path]:
@@ -65,7 +65,8 @@ def _same(path: Path, others: Iterable[Path]) -> bool:
 
 
 def _left_by_system(path: Path) -> bool:
-    return path.name.startswith("._") or path.name.lower() in LEFT_BY_SYSTEMS
+    hidden = path.name.startswith(".") and not path.is_dir()
+    return hidden or path.name.lower() in LEFT_BY_SYSTEMS
 
 
 def mask_of(photo: Path, masks: Path) -> Path:
@@ -119,9 +120,9 @@ def result_file(photo: Path, place: Path | None, overwrite: bool, others: Iterab
             f"{target}: is the result of another of these photographs; complete it apart, with "
             "another --out"
         )
-    if target.is_file() and not overwrite:
-        raise FileExistsError(f"{target}: is already there; use --overwrite or another --out")
     check_writable(target)
+    if target.exists() and not overwrite:
+        raise FileExistsError(f"{target}: is already there; use --overwrite or another --out")
     return target
 
 
