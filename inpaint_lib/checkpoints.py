@@ -3,6 +3,7 @@
 Taught in notebooks/04_training.ipynb.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,6 +12,7 @@ from typing import Any, get_args
 
 import filelock
 import torch
+from safetensors import torch as safetensors
 from torch import Tensor, nn
 from torchvision.utils import save_image
 
@@ -27,6 +29,7 @@ from .paths import (
 
 CHECKPOINT_FORMAT = 1
 REMEDY = "choose another checkpoint, or train one with `python -m inpaint_lib train`"
+SAFE = ".safetensors"
 STATE = "state.pth"
 LOG = "training_log.txt"
 BEST = "best.pth"
@@ -45,10 +48,18 @@ def save_checkpoint(content: dict[str, Any], path: str | os.PathLike[str]) -> No
 def save_model(model: nn.Module, path: str | os.PathLike[str]) -> None:
     """Write weights and configuration, so that `load_model` needs nothing but the file.
 
+    As safetensors if `path` ends in `.safetensors`: numbers and text only, which any program can
+    read without PyTorch; the configuration is in its metadata, as JSON under "inpaint_lib".
     A compiled or wrapped network is written as the `PixelRNN` in it; TypeError without one.
     """
     network = plain_network(model)
-    save_checkpoint({"config": network.config, "model": network.state_dict()}, path)
+    if Path(path).suffix != SAFE:
+        save_checkpoint({"config": network.config, "model": network.state_dict()}, path)
+        return
+    told = json.dumps({"format": CHECKPOINT_FORMAT, "config": network.config})
+    weights = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
+    with written_whole(path) as partial:
+        partial.write_bytes(safetensors.save(weights, {"format": "pt", "inpaint_lib": told}))
 
 
 def load_model(
@@ -56,9 +67,9 @@ def load_model(
 ) -> PixelRNN:
     """A trained network in eval mode; its architecture is read from the checkpoint.
 
-    checkpoint: "photographs" or "bricks", the shipped weights of that world; or a path:
-    `model_epoch{N}.pth`, or `state.pth` of a run. device: None is the best there is. Nothing in
-    the file is executed (`weights_only=True`).
+    checkpoint: "photographs" or "bricks", the shipped weights of that world; or a path: what
+    `save_model` wrote, `model_epoch{N}.pth` or `state.pth` of a run. device: None is the best
+    there is. Nothing in the file is executed (`weights_only=True`).
 
     Raises FileNotFoundError, with the command that makes one, when there is no such file, and
     ValueError when the file is not a checkpoint of this library.
@@ -81,7 +92,7 @@ def load_model(
 def read_checkpoint(path: Path) -> tuple[PixelRNN, dict[str, Any]]:
     """The network in a checkpoint, on the CPU, and all else that the file holds."""
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = _read_content(path)
     except Exception as error:  # what torch raises for a damaged file is not documented
         # torch's own words advise to load it without care: not to be repeated.
         raise ValueError(f"{path}: not a checkpoint, or a damaged one; {REMEDY}") from error
@@ -107,6 +118,14 @@ def read_checkpoint(path: Path) -> tuple[PixelRNN, dict[str, Any]]:
     # Not as it was read: `assign=True` leaves a mark in it, and whoever loads it next would assign.
     content["model"] = model.state_dict()
     return model, content
+
+
+def _read_content(path: Path) -> Any:
+    if path.suffix != SAFE:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    data = path.read_bytes()
+    head = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return json.loads(head["__metadata__"]["inpaint_lib"]) | {"model": safetensors.load(data)}
 
 
 def weights_file(save_dir: Path, epoch: int) -> Path:

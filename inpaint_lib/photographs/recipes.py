@@ -120,6 +120,7 @@ def rebuild(world: World) -> None:
     trainer = Trainer(config)
     model = run(trainer)
     if trainer.rank == 0:
+        save_model(model, save_dir / f"{world}.safetensors")
         save_model(model, save_dir / f"{world}.pth")
         print(save_dir / f"{world}.pth")
 
