@@ -40,6 +40,7 @@ def complete(
     mask: Path | None = None,
     checkpoint: str = "photographs",
     fit: float = 0.0,
+    sharp: bool = False,
     out: Path | None = None,
     overwrite: bool = False,
 ) -> int:
@@ -55,6 +56,8 @@ def complete(
         checkpoint: A file, or "photographs" or "bricks": the shipped weights of that world.
         fit: Seconds to train a copy of the network on each photograph's known part first; worth
             a minute where structure repeats itself.
+        sharp: Put copies of the photograph's known part in the place of what the network
+            predicts, which is blurred. For an eraser; the plain network is nearer to the truth.
         out: A file for one photograph, a folder for several. By default STEM_completed.png
             beside each photograph.
         overwrite: Replace results that are already there.
@@ -76,7 +79,7 @@ def complete(
                 raise FileExistsError(f"{target}: is the result of another of these photographs")
             hole = _hole(photo, (picture.height, picture.width), box, mask)
             adapted = fitting.fit(model, picture, hole, fit) if fit and hole.any() else model
-            done = completion.complete(adapted, picture, hole)
+            done = completion.complete(adapted, picture, hole, sharp=sharp, progress=_show_progress)
             with written_whole(target) as partial:
                 done.save(partial, format="PNG")
         except (OSError, ValueError) as error:
@@ -85,6 +88,13 @@ def complete(
         targets.add(target)
         print(target)
     return int(len(targets) < len(photos))
+
+
+def _show_progress(done: int, of: int) -> None:
+    """Written over itself on stderr, where a person looks at it and there is more than one."""
+    if of > 1 and sys.stderr.isatty():
+        end = "\n" if done == of else "\r"
+        print(f"made sharp: {done} of {of} pieces", end=end, file=sys.stderr, flush=True)
 
 
 def _target(photo: Path, out: Path | None, several: bool, overwrite: bool) -> Path:
