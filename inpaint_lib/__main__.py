@@ -109,6 +109,7 @@ def complete(
     mask: Path | None = None,
     checkpoint: str = "photographs",
     fit: float = 0.0,
+    sharp: bool = False,
     out: Annotated[str | None, tyro.conf.arg(metavar="PATH")] = None,
     overwrite: bool = False,
 ) -> int:
@@ -125,6 +126,8 @@ def complete(
         checkpoint: A file, or "photographs" or "bricks": the shipped weights of that world.
         fit: Seconds to train a copy of the network on each photograph's known part first; worth
             a minute where structure repeats itself.
+        sharp: Put copies of the photograph's known part in the place of what the network
+            predicts, which is blurred. For an eraser; the plain network is nearer to the truth.
         out: A file for one photograph; a folder for several, or where it ends in a slash. By
             default STEM_completed.png beside each photograph.
         overwrite: Replace results that are already there.
@@ -150,7 +153,7 @@ def complete(
     for photo, target in plan.items():
         with _told_of(photo, several):
             assert model is not None
-            files.save_result(_completed(model, photo, box, mask, fit), target, written)
+            files.save_result(_completed(model, photo, box, mask, fit, sharp), target, written)
             written.append(target)
             print(target)
     return int(len(written) < len(chosen))
@@ -171,11 +174,19 @@ def _completed(
     box: tuple[tuple[int, int, int, int], ...],
     mask: Path | None,
     fit: float,
+    sharp: bool,
 ) -> Image.Image:
     picture = read_picture(photo)
     hole = _hole(photo, (picture.height, picture.width), box, mask)
     adapted = fitting.fit(model, picture, hole, fit) if fit and hole.any() else model
-    return completion.complete(adapted, picture, hole)
+    return completion.complete(adapted, picture, hole, sharp=sharp, progress=_show_progress)
+
+
+def _show_progress(done: int, of: int) -> None:
+    """Written over itself on stderr, where a person looks at it and there is more than one."""
+    if of > 1 and sys.stderr.isatty():
+        end = "\n" if done == of else "\r"
+        print(f"made sharp: {done} of {of} pieces", end=end, file=sys.stderr, flush=True)
 
 
 def _hole(

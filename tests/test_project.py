@@ -252,7 +252,7 @@ def test_the_training_loop_can_be_followed():
 
 def test_the_library_without_widgets_stays_small():
     lines, _ = to_read(module for module in sources() if floor(module) != "widgets")
-    assert lines <= 4_900
+    assert lines <= 5_300
 
 
 def test_no_module_is_longer_than_a_few_screens():
