@@ -2,22 +2,26 @@
 
 import sys
 import traceback
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
+from PIL import Image
 
 from .checkpoints import load_model
 from .checks import check_number
 from .holes import boxes_mask
+from .masks import PaintedOn, read_mask
 from .paths import World, world_folder, written_whole
 from .photographs import completion, evaluation, fitting
 from .photographs.baselines import PEERS
 from .photographs.prepare import ensure_prepared, prepare
 from .photographs.recipes import demo, rebuild
-from .pictures import read_mask, read_picture
+from .pictures import PictureWarning, read_picture, save_png, tell
 from .training import TrainConfig, Trainer, run
 
 DEBUG = "--debug"
@@ -39,11 +43,14 @@ def complete(
     box: tyro.conf.UseAppendAction[tuple[tuple[int, int, int, int], ...]] = (),
     mask: Path | None = None,
     checkpoint: str = "photographs",
+    hole: Literal["white", "black"] | None = None,
+    painted_on: PaintedOn | None = None,
     fit: float = 0.0,
     out: Path | None = None,
     overwrite: bool = False,
 ) -> int:
     """Fill holes of photographs. Each result is a PNG; pixels outside the hole do not change.
+    It keeps the photograph's RGB profile and its resolution.
 
     Several photographs are completed one after the other; one that fails is reported, the
     others are still done, and the exit code is 1.
@@ -53,6 +60,9 @@ def complete(
         box: X Y W H in pixels of the upright photograph is hole. May be given several times.
         mask: White is hole. A file, or a folder that holds STEM.png for each photograph.
         checkpoint: A file, or "photographs" or "bricks": the shipped weights of that world.
+        hole: What is hole in a mask; a mask that is more than half white needs to say so.
+        painted_on: Of a photograph that is turned by EXIF, whether the mask was painted on what
+            is shown, or on the pixels as they are stored; needed where its size does not tell.
         fit: Seconds to train a copy of the network on each photograph's known part first; worth
             a minute where structure repeats itself.
         out: A file for one photograph, a folder for several. By default STEM_completed.png
@@ -74,11 +84,15 @@ def complete(
             target = _target(photo, out, len(photos) > 1, overwrite)
             if target in targets:
                 raise FileExistsError(f"{target}: is the result of another of these photographs")
-            hole = _hole(photo, (picture.height, picture.width), box, mask)
-            adapted = fitting.fit(model, picture, hole, fit) if fit and hole.any() else model
-            done = completion.complete(adapted, picture, hole)
+            size = (picture.height, picture.width)
+            hidden = _boxes(photo, size, box)
+            if mask is not None:
+                file = mask / f"{photo.stem}.png" if mask.is_dir() else mask
+                hidden |= _painted(file, photo, picture, hole, painted_on)
+            adapted = fitting.fit(model, picture, hidden, fit) if fit and hidden.any() else model
+            done = completion.complete(adapted, picture, hidden)
             with written_whole(target) as partial:
-                done.save(partial, format="PNG")
+                save_png(done, partial)
         except (OSError, ValueError) as error:
             _tell(error, str(photo) if len(photos) > 1 else "")
             continue
@@ -105,11 +119,8 @@ def _target(photo: Path, out: Path | None, several: bool, overwrite: bool) -> Pa
     return target
 
 
-def _hole(
-    photo: Path,
-    size: tuple[int, int],
-    boxes: tuple[tuple[int, int, int, int], ...],
-    mask: Path | None,
+def _boxes(
+    photo: Path, size: tuple[int, int], boxes: tuple[tuple[int, int, int, int], ...]
 ) -> np.ndarray:
     for left, top, width, height in boxes:
         if min(left, top) < 0 or min(width, height) < 1:
@@ -119,19 +130,34 @@ def _hole(
                 f"--box {left} {top} {width} {height}: reaches beyond {photo}, "
                 f"which is {size[1]} x {size[0]} pixels"
             )
-    hole = boxes_mask(size, list(boxes))
-    if mask is not None:
-        file = mask / f"{photo.stem}.png" if mask.is_dir() else mask
-        painted = read_mask(file)
-        if painted.shape != size:
-            raise ValueError(
-                f"{file}: is {painted.shape[1]} x {painted.shape[0]} pixels, {photo} is "
-                f"{size[1]} x {size[0]}; a mask has the size of its photograph"
-            )
-        if painted.all():
-            raise ValueError(f"{file}: is all hole; paint white only what is to be filled")
-        hole |= painted
-    return hole
+    return boxes_mask(size, list(boxes))
+
+
+def _painted(
+    file: Path,
+    photo: Path,
+    picture: Image.Image,
+    hole: Literal["white", "black"] | None,
+    painted_on: PaintedOn | None,
+) -> np.ndarray:
+    painted = read_mask(file, picture, painted_on)
+    if painted.shape != (picture.height, picture.width):
+        raise ValueError(
+            f"{file}: is {painted.shape[1]} x {painted.shape[0]} pixels, {photo} is "
+            f"{picture.width} x {picture.height}; a mask has the size of its photograph"
+        )
+    if hole == "black":
+        painted = ~painted
+    if painted.all():
+        raise ValueError(f"{file}: is all hole; paint white only what is to be filled")
+    if hole is None and painted.mean() > 0.5:
+        raise ValueError(
+            f"{file}: {painted.mean():.0%} of it is white, and white is hole; say --hole black if "
+            "what is black is to be filled, --hole white if it is meant as it is"
+        )
+    if not painted.any():
+        tell(f"{file}: has no hole, so nothing is filled; white is hole")
+    return painted
 
 
 def evaluate(
@@ -195,6 +221,23 @@ def _tell(error: Exception, about: str = "") -> None:
     print(f"error: {line if line.startswith(about) else f'{about}: {line}'}", file=sys.stderr)
 
 
+@contextmanager
+def _warnings_in_words() -> Iterator[None]:
+    """What is said of pictures, each in one line on stderr and once; other warnings as they are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", PictureWarning)
+        others: Callable[..., None] = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *more: Any, **named: Any) -> None:
+            if issubclass(category, PictureWarning):
+                print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+            else:
+                others(message, category, *more, **named)
+
+        warnings.showwarning = show
+        yield
+
+
 def main() -> int:
     """Run a command. Exit code 0: done; 1: an error, told in one line; 2: not understood; 130:
     interrupted. `--debug` anywhere shows the traceback of an error.
@@ -211,12 +254,13 @@ def main() -> int:
         "rebuild": tyro.conf.configure(tyro.conf.PositionalRequiredArgs)(rebuild),
     }
     try:
-        made: Any = tyro.extras.subcommand_cli_from_dict(
-            commands,
-            args=[argument for argument in sys.argv[1:] if argument != DEBUG],
-            prog="python -m inpaint_lib",
-            description="Every command explains itself with --help. --debug: tracebacks of errors.",
-        )
+        with _warnings_in_words():
+            made: Any = tyro.extras.subcommand_cli_from_dict(
+                commands,
+                args=[argument for argument in sys.argv[1:] if argument != DEBUG],
+                prog="python -m inpaint_lib",
+                description="Each command explains itself with --help. --debug: tracebacks.",
+            )
     except KeyboardInterrupt:
         return 130
     except (OSError, ValueError, TypeError, FloatingPointError) as error:

@@ -138,7 +138,7 @@ class PicturesInMemory(Pairs):
         squares: list[int] = []
         begin = 0
         for number, name in enumerate(list_pictures(folder)):
-            picture = read_picture(Path(folder) / name)
+            picture = read_picture(Path(folder) / name, srgb=True)
             fitting = max(1.0, size / min(picture.size))
             own = [max(size, round(side * fitting)) for side in picture.size]
             squares.append((own[0] // size) * (own[1] // size))

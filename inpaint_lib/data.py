@@ -16,7 +16,8 @@ from torch.utils.data import Dataset, default_collate
 from torchvision import transforms
 
 from .checks import check_triple
-from .pictures import list_pictures, read_mask, read_picture
+from .masks import read_mask
+from .pictures import list_pictures, read_picture
 
 PREFIX = "occluded_"
 SIZE = 128  # side of the pictures of a pair, in pixels

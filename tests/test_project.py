@@ -242,14 +242,14 @@ def test_the_training_loop_can_be_followed():
     """The heart and what its loop imports, an accelerator's needs included."""
     modules = sorted(needed_by(HEART))
     lines, counted = to_read(modules)
-    assert len(modules) <= 15, modules
-    assert lines <= 1_600
-    assert counted <= 1_260
+    assert len(modules) <= 17, modules
+    assert lines <= 1_910
+    assert counted <= 1_510
 
 
 def test_the_library_without_widgets_stays_small():
     lines, _ = to_read(module for module in sources() if floor(module) != "widgets")
-    assert lines <= 2_870
+    assert lines <= 3_230
 
 
 def test_no_module_is_longer_than_a_few_screens():

@@ -50,7 +50,8 @@ def complete(model: PixelRNN, image: Picture, mask: np.ndarray) -> Image.Image:
 
     image: PIL image, (H, W, 3) uint8 array, or path; read as upright 8-bit RGB. mask: (H, W),
     non-zero is hole. What lies under the hole never reaches the network. Returns an RGB image
-    of the same size; with an empty mask, the picture itself.
+    of the same size; with an empty mask, the picture itself. Its `info` carries on the RGB
+    profile that the colours are meant in, the network's as well, and the resolution.
 
     Only windows are computed: a hole's bounding box and MARGIN pixels around it, cut off at
     the photograph's edge. Holes whose windows meet share one. A crop that contains a window
@@ -60,9 +61,10 @@ def complete(model: PixelRNN, image: Picture, mask: np.ndarray) -> Image.Image:
     the photograph does better: `complete(fit(model, image, mask, seconds=60), image, mask)`.
 
     Raises ValueError when the mask is not two-dimensional, not of the image's size, or leaves
-    no pixel known.
+    no pixel known, and what `read_picture` raises.
     """
-    picture, hole = picture_and_hole(image, mask)
+    photograph = as_picture(image)
+    picture, hole = picture_and_hole(photograph, mask)
     device = next(model.parameters()).device
     was_training = model.training
     result = picture.copy()
@@ -76,7 +78,9 @@ def complete(model: PixelRNN, image: Picture, mask: np.ndarray) -> Image.Image:
                     result[window][part] = to_pixels(complete_window(model, occluded, m))[part]
     finally:
         model.train(was_training)
-    return Image.fromarray(result)
+    completed = Image.fromarray(result)
+    completed.info = photograph.info.copy()
+    return completed
 
 
 def picture_and_hole(image: Picture, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,10 +15,11 @@ import torch.nn.functional as F
 from scipy import stats
 
 from ..filling import push_pull, thin_plate
+from ..masks import read_mask
 from ..metrics import psnr, ssim_map
 from ..model import PixelRNN
 from ..paths import pair_folders, written_whole
-from ..pictures import cover, list_pictures, read_mask, read_picture, to_mask, to_tensor
+from ..pictures import cover, list_pictures, read_picture, to_mask, to_tensor
 from .baselines import (
     Method,
     biharmonic,
@@ -78,7 +79,9 @@ def read_held_out(folder: str | os.PathLike[str]) -> list[HeldOut]:
 def held_out_from(folder: str | os.PathLike[str], seed: int = 0) -> list[HeldOut]:
     """Crops of any folder of photographs, one at least of each for each bucket, seeded holes."""
     folder = Path(folder)
-    sources = [Source(n, partial(read_picture, folder / n)) for n in list_pictures(folder)]
+    sources = [
+        Source(n, partial(read_picture, folder / n, srgb=True)) for n in list_pictures(folder)
+    ]
     return [
         HeldOut(f"{i:04d}", p.photograph, p.bucket, np.asarray(p.original), p.hole)
         for i, p in enumerate(held_out_pairs(sources, 24, seed))

@@ -114,7 +114,9 @@ def folder_sources(folder: str | os.PathLike[str], seed: int) -> dict[Split, lis
     held_out = max(1, round(0.15 * len(names)))
 
     def sources(some: list[str]) -> list[Source]:
-        return [Source(name, partial(read_picture, folder / name)) for name in sorted(some)]
+        return [
+            Source(name, partial(read_picture, folder / name, srgb=True)) for name in sorted(some)
+        ]
 
     return {
         "test": sources(shuffled[:held_out]),
