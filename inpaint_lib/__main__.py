@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import tyro
 from PIL import Image
+from tqdm.auto import tqdm
 
 from .checkpoints import load_model
 from .checks import check_number
@@ -230,7 +231,8 @@ def _warnings_in_words() -> Iterator[None]:
 
         def show(message: Warning | str, category: type[Warning], *more: Any, **named: Any) -> None:
             if issubclass(category, PictureWarning):
-                print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+                line = " ".join(str(message).split())
+                tqdm.write(f"warning: {line}", file=sys.stderr)  # above a bar, if there is one
             else:
                 others(message, category, *more, **named)
 

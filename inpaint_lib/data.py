@@ -16,7 +16,7 @@ from torch.utils.data import Dataset, default_collate
 from torchvision import transforms
 
 from .checks import check_triple
-from .masks import read_mask
+from .masks import Doubts, read_mask
 from .pictures import list_pictures, read_picture
 
 PREFIX = "occluded_"
@@ -63,8 +63,10 @@ class ImageCompletionDataset(Pairs):
     to each picture as in torchvision, PIL in, tensor out; by default it resizes to 128 x 128
     and converts to [0, 1]. One that draws at random draws alike for all pictures of an item,
     so they stay registered. The mask comes from `difference_mask`, or, with `mask_dir`, from
-    `mask_dir/STEM.png` (white is hole), which goes through the same transform.
+    `mask_dir/STEM.png` (see `read_mask`), which goes through the same transform. Whatever colour
+    a hole has in its file, `occluded` is black there. Both kinds of pictures may be in one folder.
 
+    doubts: warn (PictureWarning) of pairs that cannot be right, by file: see `Doubts`.
     augment: called as `augment(occluded, original, mask)`, returns the three: an augmentation
         acts on the whole triple.
 
@@ -82,6 +84,7 @@ class ImageCompletionDataset(Pairs):
         *,
         mask_dir: str | os.PathLike[str] | None = None,
         augment: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]] | None = None,
+        doubts: bool = True,
     ):
         self.occluded_dir = Path(occluded_dir)
         self.original_dir = Path(original_dir)
@@ -92,9 +95,13 @@ class ImageCompletionDataset(Pairs):
         self.mask_thresh = mask_thresh
         self.augment = augment
 
+        self._doubts = Doubts() if doubts else None
+
         self._occluded_names = list_pictures(self.occluded_dir)
-        self.names = [name.removeprefix(PREFIX) for name in self._occluded_names]
         originals = set(list_pictures(self.original_dir))
+        if self.occluded_dir.samefile(self.original_dir):  # which then has the originals as well
+            self._occluded_names = [n for n in self._occluded_names if PREFIX + n not in originals]
+        self.names = [name.removeprefix(PREFIX) for name in self._occluded_names]
         masks = None if self.mask_dir is None else set(list_pictures(self.mask_dir))
         for occluded, name in zip(self._occluded_names, self.names, strict=True):
             if name not in originals:
@@ -120,7 +127,7 @@ class ImageCompletionDataset(Pairs):
         occluded_path = self.occluded_dir / self._occluded_names[index]
         pictures = [read_picture(occluded_path), read_picture(self.original_dir / name)]
         if self.mask_dir is not None:
-            hole = read_mask(self.mask_dir / self._mask_name(name))
+            hole = read_mask(self.mask_dir / self._mask_name(name), pictures[1])
             if hole.all():
                 raise ValueError(
                     f"{self.mask_dir / self._mask_name(name)}: is all hole, nothing is known to "
@@ -139,6 +146,9 @@ class ImageCompletionDataset(Pairs):
             mask = (rest[0].amax(dim=0, keepdim=True) > 0).to(original.dtype)
         else:
             mask = difference_mask(occluded, original, self.mask_thresh)
+        if self._doubts is not None:
+            self._doubts.tell(occluded_path, occluded, original, mask)
+        occluded = occluded.masked_fill(mask > 0, 0)
         if self.augment is not None:
             occluded, original, mask = self.augment(occluded, original, mask)
         try:

@@ -1,18 +1,21 @@
-"""Reading masks as people paint them: understood where the hole is certain, otherwise refused."""
+"""Masks as people paint them: understood where the hole is certain, otherwise refused or told."""
 
 import os
+from collections import defaultdict
 from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps
+from torch import Tensor
 
 from .formats import NotRead
-from .pictures import ORIENTATION, levels, read_file, upright, white_is_zero, with_alpha
+from .pictures import ORIENTATION, levels, read_file, tell, upright, white_is_zero, with_alpha
 
 PaintedOn = Literal["shown", "stored"]  # a photograph as it is shown, or its pixels as stored
 HALF = 128 / 255
 NOISE = 16  # of 255: what JPEG adds to a channel, at most
 FEW = 8  # values in all: labels or brushes of several strengths, no soft brush
+TOLD = 3  # pairs of one kind of doubt that are named
 PAINT = "paint the hole white on black"
 
 
@@ -112,3 +115,39 @@ def _white(values: np.ndarray) -> np.ndarray:
     if ((values >= 0.25) & (values < 0.75)).mean() > 0.25:
         raise NotRead(f"is a grey picture and not a mask; {PAINT}")
     return hole
+
+
+class Doubts:
+    """Warns (PictureWarning) of pairs that cannot be meant, the first few of each kind by file."""
+
+    def __init__(self) -> None:
+        self.told: defaultdict[str, set[str]] = defaultdict(set)
+
+    def tell(
+        self, path: str | os.PathLike[str], occluded: Tensor, original: Tensor, mask: Tensor
+    ) -> None:
+        """path: of the occluded picture; the rest as in `doubt`."""
+        if (words := doubt(occluded, original, mask)) is None:
+            return
+        told = self.told[words]
+        if str(path) not in told and len(told) < TOLD:
+            told.add(str(path))
+            more = "; further ones are not named" if len(told) == TOLD else ""
+            tell(f"{path}: {words}{more}")
+
+
+def doubt(occluded: Tensor, original: Tensor, mask: Tensor) -> str | None:
+    """What cannot be meant in a pair (3, H, W), (3, H, W) with the mask (1, H, W), in words."""
+    share = mask.mean().item()
+    if share == 0:
+        return "no hole was found: the occluded picture and its original are alike"
+    if share > 0.9:
+        grey = [bool((picture == picture[:1]).all()) for picture in (occluded, original)]
+        if grey[0] != grey[1]:
+            return "nearly all counts as hole: one of the two pictures is grey, the other coloured"
+        return "nearly all is hole: are these two pictures a pair?"
+    # Not the mean: at the edges of a hole that was resized, black is mixed with colours.
+    brightest = occluded.amax(dim=0)[mask[0] > 0]
+    if brightest.quantile(0.25) > 0.15:
+        return "the hole is not black in the occluded picture: blacked, as `complete` shows it"
+    return None

@@ -232,7 +232,10 @@ def list_pairs(
     pairs = None
     if config.data_dir is None:
         pairs = ImageCompletionDataset(
-            config.occluded_dir, config.original_dir, mask_dir=config.mask_dir
+            config.occluded_dir,
+            config.original_dir,
+            mask_dir=config.mask_dir,
+            doubts=not config.fresh_holes,  # which are drawn in the originals
         )
     val_pairs = None
     if config.val_occluded_dir is not None and config.val_original_dir is not None:

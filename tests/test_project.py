@@ -243,13 +243,13 @@ def test_the_training_loop_can_be_followed():
     modules = sorted(needed_by(HEART))
     lines, counted = to_read(modules)
     assert len(modules) <= 17, modules
-    assert lines <= 1_910
-    assert counted <= 1_510
+    assert lines <= 1_950
+    assert counted <= 1_550
 
 
 def test_the_library_without_widgets_stays_small():
     lines, _ = to_read(module for module in sources() if floor(module) != "widgets")
-    assert lines <= 3_230
+    assert lines <= 3_270
 
 
 def test_no_module_is_longer_than_a_few_screens():
