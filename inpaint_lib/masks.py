@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageOps
 from torch import Tensor
+from torch.utils.data import get_worker_info
 
 from .formats import NotRead
 from .pictures import ORIENTATION, levels, read_file, tell, upright, white_is_zero, with_alpha
@@ -118,7 +119,10 @@ def _white(values: np.ndarray) -> np.ndarray:
 
 
 class Doubts:
-    """Warns (PictureWarning) of pairs that cannot be meant, the first few of each kind by file."""
+    """Warns (PictureWarning) of pairs that cannot be meant, the first few of each kind by file.
+
+    Keeps silent in the processes of a DataLoader.
+    """
 
     def __init__(self) -> None:
         self.told: defaultdict[str, set[str]] = defaultdict(set)
@@ -127,6 +131,8 @@ class Doubts:
         self, path: str | os.PathLike[str], occluded: Tensor, original: Tensor, mask: Tensor
     ) -> None:
         """path: of the occluded picture; the rest as in `doubt`."""
+        if get_worker_info() is not None:  # anew in each epoch, it would say all again
+            return
         if (words := doubt(occluded, original, mask)) is None:
             return
         told = self.told[words]

@@ -253,6 +253,8 @@ def read_training_data(
         assert config.data_dir is not None
         assert config.crop_size is not None  # TrainConfig has seen to it
         return PicturesInMemory(config.data_dir, config.crop_size, device, count=config.epoch_size)
+    if config.num_workers:
+        evenly(pairs, 16)  # what there is to say of pairs; the processes that read keep silent
     return PairsInMemory(pairs, device) if config.in_memory else pairs
 
 

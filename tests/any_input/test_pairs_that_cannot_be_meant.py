@@ -109,10 +109,12 @@ def test_where_holes_are_drawn_fresh_stored_ones_are_not_asked_for(pairs, tmp_pa
         list(Trainer(config_for(pairs, tmp_path / "run", fresh_holes=True)).steps())
 
 
-def test_training_tells_it_in_one_line_and_goes_on(command, pairs, tmp_path):
+@pytest.mark.parametrize("processes", [0, 1])
+def test_training_tells_it_in_one_line_and_goes_on(command, pairs, tmp_path, processes):
     whole = pairs / "original_images" / "2.png"
     path = shutil.copy(whole, pairs / "occluded_images" / "occluded_2.png")
-    code, [line] = command(*training(pairs, tmp_path / "run", epochs=2))
+    options = {"epochs": 2, "num_workers": processes}
+    code, [line] = command(*training(pairs, tmp_path / "run", **options))
     assert code == 0
     assert line.startswith(f"warning: {path}: no hole was found")
 
