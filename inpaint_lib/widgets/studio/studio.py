@@ -1,6 +1,7 @@
 """The completion studio of chapter 5: a photograph, a hole painted by hand, and its completion."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -14,7 +15,7 @@ from ... import figures
 from ...checkpoints import load_model
 from ...paths import written_whole
 from ...photographs.completion import complete
-from ...pictures import read_picture
+from ...pictures import PictureWarning, read_picture, save_png
 from .canvas import Shape, preview, rasterise
 from .layout import SHIPPED_PHOTOGRAPHS, StudioLayout
 from .session import Session, free_name
@@ -106,7 +107,11 @@ class CompletionStudio(StudioLayout):
     def _open(self, name: str, read: Callable[[], Session]) -> None:
         with self._told():
             self.hint.say(f"Opening {name} ...")
-            self._present(read())
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always", PictureWarning)
+                session = read()
+            session.notes = [str(w.message) for w in said if w.category is PictureWarning]
+            self._present(session)
 
     def _present(self, session: Session) -> None:
         """Put another photograph on the table."""
@@ -122,9 +127,10 @@ class CompletionStudio(StudioLayout):
         self._invite()
 
     def _invite(self) -> None:
+        said = ". ".join([self.session.describe(), *self.session.notes])
         self.hint.say(
-            f"{self.session.describe()}. Now paint over what should disappear: drag across the "
-            "photograph on the left (2)."
+            f"{said}. Now paint over what should disappear: drag across the photograph on the "
+            "left (2)."
         )
 
     def _forget(self, note: str = "Nothing yet: paint on the left.") -> None:
@@ -206,7 +212,7 @@ class CompletionStudio(StudioLayout):
             path = free_name(asked)
             self.hint.say(f"Saving {path} ...")
             with written_whole(path) as part:
-                session.completed.save(part, "PNG")
+                save_png(session.completed, part)
             session.saved_as = asked
             session.saved = path
             width, height = session.completed.size
