@@ -77,7 +77,7 @@ def seems_to_be(beginning: bytes) -> tuple[str, str]:
             return f"it is {name}", remedy
     if beginning[:4] in (b"II*\0", b"MM\0*"):
         return "it is a kind of TIFF that is not read", "save it with 8 bits, in RGB or grey"
-    return "it is none of the formats that are read", REPLACE
+    return "it is none of the formats that are read", f"{EXPORT}, or {REPLACE}"
 
 
 _limit = threading.Lock()
