@@ -1,7 +1,9 @@
 # Every target does its own set-up in .venv. Without make: see the plain commands in README.md.
+# `make lab CPU=1`, the first time: PyTorch's small build for machines without an accelerator.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # The outputs of the chapters are compared with what they print: on Linux, where they were made.
 NBVAL := $(if $(filter Linux,$(shell uname -s)),--nbval,--nbval-lax)
@@ -26,9 +28,9 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Time and peak memory of completing photographs of 128 to 4000 pixels.
+# Completing photographs of 128 to 4000 pixels: time, memory. Pictures read a second. SSIM beside piq.
 bench: $(VENV)/installed-dev
-	$(BIN)/python -m pytest tests/benchmarks/bench_completion.py -s
+	$(BIN)/python -m pytest tests/benchmarks/bench_*.py -s
 
 # Walk the whole path on an accelerator, in 12 minutes; QUICK=1: tiny, on the CPU, in half a minute.
 gpu: $(VENV)/installed
@@ -56,9 +58,10 @@ $(VENV)/bin/python:
 
 $(VENV)/installed: $(VENV)/bin/python pyproject.toml
 	@echo "Installing into $(VENV): about 3 GB, minutes on a good connection ..."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(if $(CPU),$(PIP) torch torchvision --index-url https://download.pytorch.org/whl/cpu)
+	$(PIP) --editable '.[notebooks]'
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PIP) --editable '.[dev]'
 	touch $@

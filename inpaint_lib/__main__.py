@@ -1,4 +1,4 @@
-"""The command line: `python -m inpaint_lib COMMAND --help`."""
+"""The command line: `inpaint COMMAND --help`, or `python -m inpaint_lib COMMAND --help`."""
 
 import sys
 import traceback
@@ -9,34 +9,74 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import tyro
 from PIL import Image
 from tqdm.auto import tqdm
 
+from .doctor import doctor, unless_asked
+
+try:
+    import tyro
+except ImportError as error:
+    raise unless_asked(error) from error
+
 from .checkpoints import load_model
-from .checks import check_number
+from .checks import check_number, in_words
 from .holes import boxes_mask
 from .masks import PaintedOn, read_mask
-from .paths import World, world_folder, written_whole
-from .photographs import completion, evaluation, fitting
+from .paths import World, check_writable, given_path, why_missing, world_folder, written_whole
+from .photographs import completion, evaluation, files, fitting, recipes
 from .photographs.baselines import PEERS
 from .photographs.prepare import ensure_prepared, prepare
-from .photographs.recipes import demo, rebuild
-from .pictures import PictureWarning, read_picture, save_png, tell
+from .pictures import PictureWarning, read_picture, tell
+from .results import MARK
 from .training import TrainConfig, Trainer, run
 
 DEBUG = "--debug"
+HoleColour = Literal["white", "black"]
+# RuntimeError is what torch raises, of memory, devices and connections.
+ERRORS = (OSError, ValueError, TypeError, FloatingPointError, MemoryError, RuntimeError)
 
 
-def train(config: Annotated[TrainConfig, tyro.conf.arg(name="")]) -> None:
-    """Train a network on pairs of pictures. Several processes: start it with `torchrun`."""
-    trainer = Trainer(config)
-    try:
-        run(trainer)
-    except KeyboardInterrupt:
-        if trainer.epoch:
-            print(f"\nEpoch {trainer.epoch} is kept in {trainer.folder.state}: --resume goes on.")
-        raise
+def make_train(defaults: dict[str, Any]) -> Callable[..., None]:
+    """The command `train`, whose options have these defaults."""
+
+    def train(
+        preset: bool = False,
+        large: bool = False,
+        data: Path | None = None,
+        size: int | None = None,
+        val: Path | None = None,
+        config: Annotated[TrainConfig, tyro.conf.arg(name="")] = TrainConfig(**defaults),  # noqa: B008
+    ) -> None:
+        """Train a network on pairs of pictures, or with --data on a folder of any pictures.
+
+        Several processes: start it with `torchrun`. They share each batch, so their number changes
+        nothing but the time. With a batch k times as large, raise --lr by at most sqrt(k), Adam's
+        rule (Malladi et al. 2022).
+
+        Args:
+            preset: Train the network that learns most in the minutes there are. The options
+                below then have its values as defaults.
+            large: The preset at full size, for an accelerator.
+            data: Train on squares of the pictures of this folder, with fresh holes. Without --val
+                every tenth picture, 50 at most, is kept to validate on.
+            size: The side of the squares to train on, in pixels; 128 for the plain network.
+            val: Validate on this folder: of pairs, as `prepare` makes one, or of any pictures.
+        """
+        config = recipes.on_folders(config, preset or large, data, size, val)
+        trainer = Trainer(config)
+        if trainer.rank == 0:
+            print(f"{trainer.feed.words}.")
+        try:
+            run(trainer)
+        except KeyboardInterrupt:
+            if trainer.epoch:
+                print(
+                    f"\nEpoch {trainer.epoch} is kept in {trainer.folder.state}: --resume goes on."
+                )
+            raise
+
+    return train
 
 
 def complete(
@@ -44,20 +84,21 @@ def complete(
     box: tyro.conf.UseAppendAction[tuple[tuple[int, int, int, int], ...]] = (),
     mask: Path | None = None,
     checkpoint: str = "photographs",
-    hole: Literal["white", "black"] | None = None,
+    hole: HoleColour | None = None,
     painted_on: PaintedOn | None = None,
     fit: float = 0.0,
-    out: Path | None = None,
+    out: Annotated[str | None, tyro.conf.arg(metavar="PATH")] = None,
     overwrite: bool = False,
 ) -> int:
     """Fill holes of photographs. Each result is a PNG; pixels outside the hole do not change.
     It keeps the photograph's RGB profile and its resolution.
 
     Several photographs are completed one after the other; one that fails is reported, the
-    others are still done, and the exit code is 1.
+    others are still done, and the exit code is 1. Results of this command are not completed
+    again, unless they alone are given.
 
     Args:
-        photos: The photographs.
+        photos: The photographs: files, folders, patterns with * and ?.
         box: X Y W H in pixels of the upright photograph is hole. May be given several times.
         mask: White is hole. A file, or a folder that holds STEM.png for each photograph.
         checkpoint: A file, or "photographs" or "bricks": the shipped weights of that world.
@@ -66,79 +107,70 @@ def complete(
             is shown, or on the pixels as they are stored; needed where its size does not tell.
         fit: Seconds to train a copy of the network on each photograph's known part first; worth
             a minute where structure repeats itself.
-        out: A file for one photograph, a folder for several. By default STEM_completed.png
-            beside each photograph.
+        out: A file for one photograph; a folder for several, or where it ends in a slash. By
+            default STEM_completed.png beside each photograph.
         overwrite: Replace results that are already there.
     """
     if not photos:
         raise ValueError("no photograph was given: complete PHOTO --box X Y W H")
     if not box and mask is None:
         raise ValueError("no hole was given: use --box X Y W H, or --mask FILE")
-    if out is not None and len(photos) > 1 and out.suffix:
-        raise ValueError(f"{out}: several photographs need a folder; give --out a folder's name")
+    if mask is not None and not mask.exists():
+        raise FileNotFoundError(f"{mask}: {why_missing(mask)}")
     check_number("fit", fit)
-    model = load_model(checkpoint)
-    targets = set[Path]()
-    for photo in photos:
-        try:
+    chosen = files.find_photographs(photos, mask, given_path(out) if out else None)
+    several = chosen != list(photos) or len(chosen) > 1
+    place = files.result_place(out, several)
+    plan: dict[Path, Path] = {}
+    for photo in chosen:
+        with _told_of(photo, several):
+            if not photo.exists():
+                raise FileNotFoundError(f"{photo}: {why_missing(photo)}")
+            plan[photo] = files.result_file(photo, place, overwrite, plan.values())
+    model = load_model(checkpoint) if plan else None
+    written: list[Path] = []
+    for photo, target in plan.items():
+        with _told_of(photo, several):
+            assert model is not None
             picture = read_picture(photo)
-            target = _target(photo, out, len(photos) > 1, overwrite)
-            if target in targets:
-                raise FileExistsError(f"{target}: is the result of another of these photographs")
-            size = (picture.height, picture.width)
-            hidden = _boxes(photo, size, box)
+            hidden = _boxes(photo, picture, box)
             if mask is not None:
-                file = mask / f"{photo.stem}.png" if mask.is_dir() else mask
-                hidden |= _painted(file, photo, picture, hole, painted_on)
+                hidden |= _painted(files.mask_of(photo, mask), photo, picture, hole, painted_on)
             adapted = fitting.fit(model, picture, hidden, fit) if fit and hidden.any() else model
-            done = completion.complete(adapted, picture, hidden)
-            with written_whole(target) as partial:
-                save_png(done, partial)
-        except (OSError, ValueError) as error:
-            _tell(error, str(photo) if len(photos) > 1 else "")
-            continue
-        targets.add(target)
-        print(target)
-    return int(len(targets) < len(photos))
+            files.save_result(completion.complete(adapted, picture, hidden), target, written)
+            written.append(target)
+            print(target)
+    return int(len(written) < len(chosen))
 
 
-def _target(photo: Path, out: Path | None, several: bool, overwrite: bool) -> Path:
-    name = f"{photo.stem}_completed.png"
-    if out is None:
-        target = photo.with_name(name)
-    elif several or out.is_dir():
-        out.mkdir(parents=True, exist_ok=True)
-        target = out / name
-    else:
-        target = out
-    if target.suffix.lower() != ".png":
-        raise ValueError(
-            f"{target}: results are PNG files, which keep every pixel; name it {target.stem}.png"
-        )
-    if target.exists() and not overwrite:
-        raise FileExistsError(f"{target}: is already there; use --overwrite or another --out")
-    return target
+@contextmanager
+def _told_of(photo: Path, several: bool) -> Iterator[None]:
+    """An error with a photograph is told, and the others are done all the same."""
+    try:
+        yield
+    except ERRORS as error:
+        _tell(error, str(photo) if several else "")
 
 
 def _boxes(
-    photo: Path, size: tuple[int, int], boxes: tuple[tuple[int, int, int, int], ...]
+    photo: Path, picture: Image.Image, boxes: tuple[tuple[int, int, int, int], ...]
 ) -> np.ndarray:
     for left, top, width, height in boxes:
         if min(left, top) < 0 or min(width, height) < 1:
             raise ValueError(f"--box {left} {top} {width} {height}: X, Y >= 0 and W, H >= 1")
-        if left + width > size[1] or top + height > size[0]:
+        if left + width > picture.width or top + height > picture.height:
             raise ValueError(
                 f"--box {left} {top} {width} {height}: reaches beyond {photo}, "
-                f"which is {size[1]} x {size[0]} pixels"
+                f"which is {picture.width} x {picture.height} pixels"
             )
-    return boxes_mask(size, list(boxes))
+    return boxes_mask((picture.height, picture.width), list(boxes))
 
 
 def _painted(
     file: Path,
     photo: Path,
     picture: Image.Image,
-    hole: Literal["white", "black"] | None,
+    hole: HoleColour | None,
     painted_on: PaintedOn | None,
 ) -> np.ndarray:
     painted = read_mask(file, picture, painted_on)
@@ -165,7 +197,7 @@ def evaluate(
     checkpoint: str | None = None,
     world: World = "photographs",
     split: Literal["test", "val"] = "test",
-    photos: Path | None = None,
+    photos: tuple[Path, ...] = (),
     seed: int = 0,
     out: Path | None = None,
     pictures: Path | None = None,
@@ -180,7 +212,7 @@ def evaluate(
         checkpoint: A file; by default the shipped weights of `world`.
         world: Whose pairs to measure on, and whose val chooses the radii.
         split: Which of its held-out pairs.
-        photos: A folder of photographs to cut crops from instead, with seeded holes.
+        photos: Folders of photographs to cut crops from instead, with seeded holes.
         seed: Of those holes.
         out: A CSV file to write as well.
         pictures: A PNG file to draw: of each kind of hole the completion that gains least over
@@ -188,14 +220,17 @@ def evaluate(
         peers: Measure further methods too, some of which `pip install '.[peers]'` brings; those
             that are missing are named. Takes minutes.
     """
+    for file in (out, pictures):
+        if file is not None:
+            check_writable(file)
     ensure_prepared()
     folder = world_folder(world)
     model = load_model(checkpoint or world)
     val = evaluation.read_held_out(folder / "val")
-    if photos is None:
-        pairs = evaluation.read_held_out(folder / split)
-    else:
+    if photos:
         pairs = evaluation.held_out_from(photos, seed)
+    else:
+        pairs = evaluation.read_held_out(folder / split)
     chosen = evaluation.methods(model, val, peers)
     scores = evaluation.evaluate(chosen, pairs)
     print("Means over pictures; * best of its column.\n")
@@ -210,14 +245,37 @@ def evaluate(
 
         grid = sample_grid(*evaluation.examples(chosen, scores, pairs))
         with written_whole(pictures) as partial:
-            grid.savefig(partial, format="png", dpi=90)
+            grid.savefig(partial, format="png", dpi=90, metadata=MARK)
+
+
+PATHS = tyro.constructors.ConstructorRegistry()
+
+
+@PATHS.primitive_rule
+def _path(info: Any) -> tyro.constructors.PrimitiveConstructorSpec[Path] | None:
+    """How a path on the command line is read."""
+
+    def read(words: list[str]) -> Path:
+        if not words[0]:
+            raise ValueError("an empty path")  # of a shell's variable that is not set
+        return given_path(words[0])
+
+    if info.type is not Path:
+        return None
+    return tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="PATH",
+        instance_from_str=read,
+        is_instance=lambda value: isinstance(value, Path),
+        str_from_instance=lambda path: [str(path)],
+    )
 
 
 def _tell(error: Exception, about: str = "") -> None:
     """An error in one line on stderr; behind its traceback if --debug was given."""
     if DEBUG in sys.argv:
         traceback.print_exception(error)
-    line = " ".join(str(error).split())
+    line = in_words(error)
     about = " ".join(about.split())
     print(f"error: {line if line.startswith(about) else f'{about}: {line}'}", file=sys.stderr)
 
@@ -247,25 +305,29 @@ def main() -> int:
     for stream in (sys.stdout, sys.stderr):  # a name that the locale cannot show must not stop us
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    defaults: dict[str, Any] = recipes.PRESET if "--preset" in sys.argv else {}
+    if "--large" in sys.argv and "train" in sys.argv:  # `prepare` knows another --large
+        defaults = recipes.LARGE
     commands: dict[str, Callable[..., Any]] = {
         "prepare": prepare,
-        "train": train,
+        "train": make_train(defaults),
         "evaluate": evaluate,
         "complete": complete,
-        "demo": demo,
-        "rebuild": tyro.conf.configure(tyro.conf.PositionalRequiredArgs)(rebuild),
+        "demo": recipes.demo,
+        "doctor": doctor,
+        "rebuild": tyro.conf.configure(tyro.conf.PositionalRequiredArgs)(recipes.rebuild),
     }
     try:
-        with _warnings_in_words():
+        with PATHS, _warnings_in_words():
             made: Any = tyro.extras.subcommand_cli_from_dict(
                 commands,
                 args=[argument for argument in sys.argv[1:] if argument != DEBUG],
-                prog="python -m inpaint_lib",
+                prog="inpaint" if Path(sys.argv[0]).stem == "inpaint" else "python -m inpaint_lib",
                 description="Each command explains itself with --help. --debug: tracebacks.",
             )
     except KeyboardInterrupt:
         return 130
-    except (OSError, ValueError, TypeError, FloatingPointError) as error:
+    except ERRORS as error:
         _tell(error)
         return 1
     if isinstance(made, dict):  # what `prepare` returns

@@ -5,17 +5,25 @@ Taught in notebooks/04_training.ipynb.
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
 import filelock
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.utils import save_image
 
-from .model import PixelRNN, choose_device
-from .paths import World, shipped_weights, written_whole
+from .model import PixelRNN, choose_device, plain_network
+from .paths import (
+    World,
+    given_path,
+    locked,
+    shipped_weights,
+    why_missing,
+    writable_folder,
+    written_whole,
+)
 
 CHECKPOINT_FORMAT = 1
 REMEDY = "choose another checkpoint, or train one with `python -m inpaint_lib train`"
@@ -32,9 +40,13 @@ def save_checkpoint(content: dict[str, Any], path: str | os.PathLike[str]) -> No
         torch.save({"format": CHECKPOINT_FORMAT, **content}, partial)
 
 
-def save_model(model: PixelRNN, path: str | os.PathLike[str]) -> None:
-    """Write weights and configuration, so that `load_model` needs nothing but the file."""
-    save_checkpoint({"config": model.config, "model": model.state_dict()}, path)
+def save_model(model: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Write weights and configuration, so that `load_model` needs nothing but the file.
+
+    A compiled or wrapped network is written as the `PixelRNN` in it; TypeError without one.
+    """
+    network = plain_network(model)
+    save_checkpoint({"config": network.config, "model": network.state_dict()}, path)
 
 
 def load_model(
@@ -49,8 +61,9 @@ def load_model(
     Raises FileNotFoundError, with the command that makes one, when there is no such file, and
     ValueError when the file is not a checkpoint of this library.
     """
-    path = Path(checkpoint)
-    hint = "no such checkpoint; `python -m inpaint_lib train` makes one in its save_dir"
+    path = given_path(checkpoint)
+    why = why_missing(path).replace("file", "checkpoint", 1)
+    hint = f"{why}; `python -m inpaint_lib train` makes one in its save_dir"
     for world in get_args(World):
         if checkpoint == world:
             path = shipped_weights(world)
@@ -102,15 +115,8 @@ class RunFolder:
     """
 
     def __init__(self, path: Path):
-        self.path = path
-        self.state = path / STATE
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            (path / ".lock").touch()
-        except OSError as error:
-            raise OSError(
-                f"{path}: cannot be written to ({error}); choose another save_dir"
-            ) from error
+        self.path = writable_folder(path)
+        self.state = self.path / STATE
         self.files_at_start = self.files()
 
     def files(self) -> dict[Path, int]:
@@ -149,22 +155,19 @@ class RunFolder:
 
         The system frees the lock when the process ends, however it ends.
         """
-        lock = filelock.FileLock(self.path / ".lock", timeout=0)
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            raise BlockingIOError(
-                f"{self.path}: another process is training in this folder; wait for it, "
-                "or choose another save_dir"
-            ) from None
-        try:
+        with ExitStack() as held:
+            try:
+                held.enter_context(locked(self.path / ".lock", seconds=0))
+            except filelock.Timeout:
+                raise BlockingIOError(
+                    f"{self.path}: another process is training in this folder; wait for it, "
+                    "or choose another save_dir"
+                ) from None
             if self.files() != self.files_at_start:
                 raise FileExistsError(
                     f"{self.path}: another run has written here since; make a new Trainer"
                 )
             yield
-        finally:
-            lock.release()
 
     def clear(self) -> None:
         """Remove the run that was here at the start, and nothing else."""

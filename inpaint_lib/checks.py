@@ -1,6 +1,7 @@
 """Input checks: options, numbers, tensors; before anything is computed or read."""
 
 import math
+import re
 from itertools import chain
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
@@ -49,13 +50,19 @@ def check_number(
         raise ValueError(f"{name} {value!r}: give a finite number {bound}{most_text}")
 
 
+def check_floats(name: str, tensor: Tensor) -> None:
+    """Raises TypeError for integers: their values are in [0, 255], where [0, 1] is meant."""
+    if not tensor.is_floating_point():
+        how = "convert it with float()" if tensor.dtype == torch.bool else "divide by 255"
+        raise TypeError(f"{name}: is {tensor.dtype}; give floats in [0, 1] ({how})")
+
+
 def check_shape(name: str, tensor: Tensor, channels: int) -> None:
     """Check dtype and shape only; values are not read, so nothing waits for a GPU.
 
     Raises TypeError for integers, ValueError unless (B, channels, H, W).
     """
-    if not tensor.is_floating_point():
-        raise TypeError(f"{name}: is {tensor.dtype}; give floats in [0, 1] (divide by 255)")
+    check_floats(name, tensor)
     if tensor.ndim != 4 or tensor.shape[1] != channels:
         raise ValueError(f"{name}: is {tuple(tensor.shape)}; give (B, {channels}, H, W)")
 
@@ -84,3 +91,16 @@ def check_triple(occluded: Tensor, original: Tensor, mask: Tensor) -> None:
                 f"{name}: has values from {low:.4g} to {high:.4g}; give finite values in [0, 1], "
                 "without a Normalize"
             )
+
+
+def in_words(error: Exception) -> str:
+    """What an error says, in one line; where memory ran out, what to do about it."""
+    line = " ".join(str(error).split())
+    by_torch = isinstance(error, RuntimeError) and re.search("allocate|out of memory", line)
+    if isinstance(error, MemoryError) or by_torch:
+        asked = re.search(r"\d[\d.]* ?([GMK]i?B|bytes)", line)
+        return (
+            f"there is not enough memory{f' ({asked[0]} were asked for)' if asked else ''}; close "
+            "other programs, or ask for less: a smaller picture, network, batch or crop"
+        )
+    return line or type(error).__name__

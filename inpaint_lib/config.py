@@ -1,15 +1,19 @@
 """What a training run depends on. Taught in notebooks/04_training.ipynb."""
 
+import os
+import warnings
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
+from zlib import crc32
 
 from .checks import check_choice, check_number, choices
 from .filling import Prefill
 from .holes import HoleKind
 from .layers import Norm
 from .losses import HoleTerm
-from .paths import default_path, pair_folders
+from .paths import default_path, given_path, pair_folders
+from .pictures import list_pictures
 
 PAIRS = pair_folders(default_path("dataset", "train"))
 CHECKPOINTS = default_path("checkpoints")
@@ -71,8 +75,12 @@ class TrainConfig:
     val_every: int = 1
     """Validate after so many epochs, and after the first and the last."""
     data_dir: Path | None = None
-    """Train on squares of `crop_size` from all pictures of this folder, under fresh holes, instead
+    """Train on squares of `crop_size` from the pictures of this folder, under fresh holes, instead
     of on pairs."""
+    held_out: int = 0
+    """Pictures of `data_dir` that are not trained on: squares of them are validated on."""
+    val_dir: Path | None = None
+    """Pictures to validate on where there are no pairs; squares of 50 of them at most."""
     epoch_size: int | None = None
     """Squares in an epoch of `data_dir`; None: as many as share no pixel."""
     crop_size: int | None = None
@@ -85,10 +93,11 @@ class TrainConfig:
     """Longest side of a fresh box in pixels; None: three quarters of the crop."""
     turns: bool = False
     """Turn fresh crops by quarter turns, too; they are always mirrored."""
-    in_memory: bool = False
-    """Read all pairs once, and keep them where the network is: 112 KB each of 128 x 128."""
-    num_workers: int = 0
-    """Processes that read pictures ahead; 0: the training process reads them itself."""
+    in_memory: bool = True
+    """Read all pictures once and keep them where the network is, if they take no more than a third
+    of the memory there; a pair of 128 x 128 takes 112 KB."""
+    num_workers: int | None = None
+    """Processes that read ahead what is not in memory; None: one a core; 0: none."""
 
     # Optimization.
     schedule: Schedule = "constant"
@@ -118,22 +127,11 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for f in fields(self):
             if f.name.endswith("_dir") and getattr(self, f.name) is not None:
-                setattr(self, f.name, Path(getattr(self, f.name)))
+                setattr(self, f.name, given_path(getattr(self, f.name)))
         for name, hint in get_type_hints(type(self)).items():
             if choices(hint):
                 check_choice(name, getattr(self, name), hint)
-        for name in (*COUNTS, "crop_size", "longest_hole", "epoch_size"):
-            check_number(name, getattr(self, name), least=1, whole=True)
-        for name in ("num_workers", "seed", "refine"):
-            check_number(name, getattr(self, name), whole=True)
-        check_number("lr", self.lr, above=0)
-        check_number("grad_clip", self.grad_clip, above=0)
-        check_number("ssim_weight", self.ssim_weight, most=1)
-        check_number("ema", self.ema, above=0, most=1)
-        if self.ema is not None and self.norm == "batch":
-            raise ValueError('ema: BatchNorm keeps averages of its own; use norm="group"')
-        if self.data_dir is not None and self.crop_size is None:
-            raise ValueError("data_dir: pictures of any size need a crop_size")
+        check_numbers(self)
 
     def model_options(self) -> dict[str, Any]:
         """The arguments of the `PixelRNN` to train."""
@@ -153,17 +151,63 @@ class TrainConfig:
         return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
 
 
-def check_same_run(before: dict[str, Any], config: TrainConfig, path: Path) -> None:
-    """Raises ValueError, naming what differs, when `config` would continue another run."""
+def check_numbers(config: TrainConfig) -> None:
+    """Raises what `TrainConfig` raises for numbers and for what does not go together."""
+    for name in (*COUNTS, "crop_size", "longest_hole", "epoch_size"):
+        check_number(name, getattr(config, name), least=1, whole=True)
+    for name in ("num_workers", "seed", "refine", "held_out"):
+        check_number(name, getattr(config, name), whole=True)
+    check_number("lr", config.lr, above=0)
+    check_number("grad_clip", config.grad_clip, above=0)
+    check_number("ssim_weight", config.ssim_weight, most=1)
+    check_number("ema", config.ema, above=0, most=1)
+    if config.ema is not None and config.norm == "batch":
+        raise ValueError('ema: BatchNorm keeps averages of its own; use norm="group"')
+    if config.data_dir is not None and config.crop_size is None:
+        raise ValueError("data_dir: pictures of any size need a crop_size")
+    if config.val_dir is not None and config.crop_size is None:
+        raise ValueError("val_dir: pictures of any size need a crop_size")
+    if config.held_out and config.data_dir is None:
+        raise ValueError("held_out: needs a data_dir to hold pictures of")
+
+
+def names_of(config: TrainConfig) -> dict[str, int]:
+    """How many pictures are trained on, and a sum of their names: the same wherever they lie."""
+    names = list_pictures(config.data_dir or config.occluded_dir)
+    return {"count": len(names), "names": crc32(os.fsencode("/".join(names)))}
+
+
+def check_same_run(state: dict[str, Any], config: TrainConfig, path: Path) -> None:
+    """Raises ValueError, naming what differs, when `config` would continue another run.
+
+    A folder that has been moved is the same one. Of pictures that came or went in it, a warning
+    tells; other pictures in another folder are another run's.
+    """
     free = FREE_TO_CHANGE | ({"epochs"} if config.schedule == "constant" else set())
     now = config.plain()
+    # What an older version did not know was then as it is by default.
+    before = TrainConfig().plain() | state["train_config"]
     changed = [
-        f"{name} was {before.get(name)!r}, is {now[name]!r}"
+        f"{name} was {before[name]!r}, is {now[name]!r}"
         for name in now.keys() - free
-        if before.get(name) != now[name]
+        if before[name] != now[name] and not _moved(name, before[name], now[name])
     ]
+    names = names_of(config)
+    then = state.get("pictures", names)
+    if names != then:
+        said = f"{names['count']} pictures, at first {then['count']}, and not the same names"
+        folder = "occluded_dir" if config.data_dir is None else "data_dir"
+        if Path(before[folder]).resolve() != Path(now[folder]).resolve():
+            changed.append(f"{folder} was {before[folder]!r}, is {now[folder]!r}: {said}")
+        elif not changed:
+            warnings.warn(f"{path}: pictures came or went since it began: {said}", stacklevel=3)
     if changed:
         raise ValueError(
             f"{path}: cannot resume with another configuration "
             f"({'; '.join(sorted(changed))}); use the same, or overwrite=True"
         )
+
+
+def _moved(name: str, before: Any, now: Any) -> bool:
+    """Whether a folder is still given, be it another path; none is another configuration."""
+    return name.endswith("_dir") and None not in (before, now)

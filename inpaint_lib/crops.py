@@ -1,24 +1,19 @@
-"""Random crops under fresh holes: of a batch of pairs, or of pictures of any size in memory.
+"""Random crops of a batch under fresh holes, and making a batch ahead of its use.
 
 Taught in notebooks/04_training.ipynb.
 """
 
-import os
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
-from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from .data import Batch, Pairs
+from .data import Batch
 from .holes import HoleKind, holes_from, numbers_for
-from .pictures import list_pictures, read_picture
 
 Item = TypeVar("Item")
 CROP = 6  # numbers that a crop follows from: top, left, a pixel of the hole, two mirrors, a turn
@@ -110,85 +105,3 @@ def _place(u: Tensor, pixel: Tensor, side: int, whole: int) -> Tensor:
     first = (pixel - side + 1).clamp(min=0)
     last = pixel.clamp(max=whole - side)
     return first + (u * (last - first + 1)).long()
-
-
-class PicturesInMemory(Pairs):
-    """Squares of `size` pixels cut at random from pictures of any size, kept as bytes.
-
-    Each picture is kept at several sizes, from its own downwards by factors of sqrt(2), to
-    `scales` at most, as long as a square fits into it; a smaller picture is enlarged to fit. So
-    200 pictures of 640 x 480 take about 340 MB. An index stands for a picture; there are as many
-    indices as squares that share no pixel at the pictures' own sizes, so that an epoch sees
-    about as many pixels as the pictures have, or `count`.
-
-    Raises what `list_pictures` and `read_picture` raise.
-    """
-
-    def __init__(
-        self,
-        folder: str | os.PathLike[str],
-        size: int,
-        device: torch.device | str = "cpu",
-        scales: int = 5,
-        count: int | None = None,
-    ):
-        self.size = size
-        flat: list[Tensor] = []
-        levels: list[list[int]] = []  # picture, where it begins, height, width
-        squares: list[int] = []
-        begin = 0
-        for number, name in enumerate(list_pictures(folder)):
-            picture = read_picture(Path(folder) / name, srgb=True)
-            fitting = max(1.0, size / min(picture.size))
-            own = [max(size, round(side * fitting)) for side in picture.size]
-            squares.append((own[0] // size) * (own[1] // size))
-            for level in range(scales):
-                width, height = (round(side * 2 ** (-level / 2)) for side in own)
-                if min(width, height) < size:
-                    break
-                scaled = picture.resize((width, height), Image.Resampling.LANCZOS)
-                flat.append(torch.from_numpy(np.array(scaled)).flatten(0, 1))
-                levels.append([number, begin, height, width])
-                begin += width * height
-        self.pixels = torch.cat(flat).to(device)  # (all pixels, 3)
-        table = torch.tensor(levels)
-        first = torch.searchsorted(table[:, 0].contiguous(), torch.arange(len(squares)))
-        self.levels = table[:, 1:].to(device)  # (levels, 3): begin, height, width
-        self.first = first.to(device)
-        self.count = torch.bincount(table[:, 0]).to(device)
-        of_square = torch.repeat_interleave(torch.arange(len(squares)), torch.tensor(squares))
-        wanted = torch.arange(count or len(of_square))
-        self.picture_of = of_square[wanted % len(of_square)].to(device)
-
-    def __len__(self) -> int:
-        return len(self.picture_of)
-
-    def __getitem__(self, index: int) -> Batch:
-        """A square with a hole in its middle, to look at; the same each time."""
-        original = self.draw([index], torch.Generator().manual_seed(index)).original[0]
-        side = self.size // 3
-        mask = torch.zeros_like(original[:1])
-        mask[:, side : 2 * side, side : 2 * side] = 255
-        return Batch(original.masked_fill(mask > 0, 0), original, mask)
-
-    def draw(
-        self, indices: list[int], generator: torch.Generator, part: tuple[int, int] = (0, 1)
-    ) -> Batch:
-        """A random square of each index's picture, without a hole; nothing waits for a device.
-
-        part: see `crop_and_cover`.
-        """
-        device = self.pixels.device
-        index = torch.tensor(indices).to(device, non_blocking=True)
-        numbers = torch.rand(part[1] * len(indices), 3, generator=generator)[part[0] :: part[1]]
-        scale, y, x = numbers.to(device, non_blocking=True).unbind(dim=1)
-        picture = self.picture_of.index_select(0, index)
-        level = self.first[picture] + (scale * self.count[picture]).long()
-        begin, height, width = self.levels.index_select(0, level).unbind(dim=1)
-        top = (y * (height - self.size + 1)).long()
-        left = (x * (width - self.size + 1)).long()
-        place = torch.arange(self.size, device=device)
-        rows = (top[:, None] + place) * width[:, None]  # (B, size)
-        where = begin[:, None, None] + rows[:, :, None] + (left[:, None] + place)[:, None, :]
-        original = self.pixels[where].movedim(-1, 1).contiguous()  # (B, 3, size, size)
-        return Batch(original, original, torch.zeros_like(original[:, :1]))

@@ -5,7 +5,6 @@ Taught in notebooks/01_data_inspection.ipynb.
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +14,9 @@ from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 from torchvision import transforms
 
-from .checks import check_triple
+from .checks import check_floats, check_triple
 from .masks import Doubts, read_mask
+from .paths import given_path, matching
 from .pictures import list_pictures, read_picture
 
 PREFIX = "occluded_"
@@ -43,8 +43,10 @@ def difference_mask(occluded: Tensor, original: Tensor, mask_thresh: float = 0.0
     """The mask rule: 1 where |occluded - original|, summed over the channels, exceeds mask_thresh.
 
     (..., 3, H, W) twice -> (..., 1, H, W). A black box over pixels that are black themselves
-    leaves no difference, so it is not found there.
+    leaves no difference, so it is not found there. Raises TypeError for integers.
     """
+    check_floats("occluded", occluded)
+    check_floats("original", original)
     difference = (occluded - original).abs().sum(dim=-3, keepdim=True)
     return (difference > mask_thresh).to(original.dtype)
 
@@ -59,14 +61,15 @@ class Pairs(Dataset[Batch]):
 class ImageCompletionDataset(Pairs):
     """Item i is a `Batch` of one picture: (3, H, W), (3, H, W), (1, H, W), 1 in the hole.
 
-    An occluded picture `occluded_NAME` belongs to the original `NAME`. `transform` is applied
-    to each picture as in torchvision, PIL in, tensor out; by default it resizes to 128 x 128
-    and converts to [0, 1]. One that draws at random draws alike for all pictures of an item,
-    so they stay registered. The mask comes from `difference_mask`, or, with `mask_dir`, from
-    `mask_dir/STEM.png` (see `read_mask`), which goes through the same transform. Whatever colour
-    a hole has in its file, `occluded` is black there. Both kinds of pictures may be in one folder.
+    An occluded picture `occluded_NAME` belongs to the original `NAME`; where there is none of the
+    same name, to the only one whose name differs in case or in how an accent is written. Both
+    kinds may be in one folder. `transform` is applied to each picture as in torchvision, PIL in,
+    tensor out; by default it resizes to 128 x 128 and converts to [0, 1]. One that draws at
+    random draws alike for all pictures of an item, so they stay registered. The mask comes from
+    `difference_mask`, or, with `mask_dir`, from `mask_dir/STEM.png` (see `read_mask`), which goes
+    through the same transform. Whatever colour a hole has in its file, `occluded` is black there.
 
-    doubts: warn (PictureWarning) of pairs that cannot be right, by file: see `Doubts`.
+    doubts: warn (PictureWarning) of pairs that cannot be meant, by file: see `Doubts`.
     augment: called as `augment(occluded, original, mask)`, returns the three: an augmentation
         acts on the whole triple.
 
@@ -86,38 +89,39 @@ class ImageCompletionDataset(Pairs):
         augment: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]] | None = None,
         doubts: bool = True,
     ):
-        self.occluded_dir = Path(occluded_dir)
-        self.original_dir = Path(original_dir)
-        self.mask_dir = None if mask_dir is None else Path(mask_dir)
+        self.occluded_dir = given_path(occluded_dir)
+        self.original_dir = given_path(original_dir)
+        self.mask_dir = None if mask_dir is None else given_path(mask_dir)
         self.transform = transform or transforms.Compose(
             [transforms.Resize((SIZE, SIZE)), transforms.ToTensor()]
         )
         self.mask_thresh = mask_thresh
         self.augment = augment
-
         self._doubts = Doubts() if doubts else None
 
         self._occluded_names = list_pictures(self.occluded_dir)
-        originals = set(list_pictures(self.original_dir))
+        originals = list_pictures(self.original_dir)
         if self.occluded_dir.samefile(self.original_dir):  # which then has the originals as well
-            self._occluded_names = [n for n in self._occluded_names if PREFIX + n not in originals]
+            twins = set(originals)
+            self._occluded_names = [n for n in self._occluded_names if PREFIX + n not in twins]
         self.names = [name.removeprefix(PREFIX) for name in self._occluded_names]
-        masks = None if self.mask_dir is None else set(list_pictures(self.mask_dir))
-        for occluded, name in zip(self._occluded_names, self.names, strict=True):
-            if name not in originals:
+        mask_names = [os.path.splitext(name)[0] + ".png" for name in self.names]
+        self._originals = matching(self.names, originals)
+        self._masks: dict[str, str] = {}
+        if self.mask_dir is not None:
+            self._masks = matching(mask_names, list_pictures(self.mask_dir))
+        pairs = zip(self._occluded_names, self.names, mask_names, strict=True)
+        for occluded, name, mask_name in pairs:
+            if name not in self._originals:
                 raise FileNotFoundError(
                     f"{self.occluded_dir / occluded}: no original named {name} "
                     f"in {self.original_dir}; add it, or remove the occluded picture"
                 )
-            if masks is not None and self._mask_name(name) not in masks:
+            if self.mask_dir is not None and mask_name not in self._masks:
                 raise FileNotFoundError(
-                    f"{self.occluded_dir / occluded}: no mask named {self._mask_name(name)} "
+                    f"{self.occluded_dir / occluded}: no mask named {mask_name} "
                     f"in {self.mask_dir}; add it, or leave mask_dir out"
                 )
-
-    @staticmethod
-    def _mask_name(name: str) -> str:
-        return os.path.splitext(name)[0] + ".png"
 
     def __len__(self) -> int:
         return len(self.names)
@@ -125,12 +129,14 @@ class ImageCompletionDataset(Pairs):
     def __getitem__(self, index: int) -> Batch:
         name = self.names[index]
         occluded_path = self.occluded_dir / self._occluded_names[index]
-        pictures = [read_picture(occluded_path), read_picture(self.original_dir / name)]
+        original_path = self.original_dir / self._originals[name]
+        pictures = [read_picture(occluded_path), read_picture(original_path)]
         if self.mask_dir is not None:
-            hole = read_mask(self.mask_dir / self._mask_name(name), pictures[1])
+            mask_path = self.mask_dir / self._masks[os.path.splitext(name)[0] + ".png"]
+            hole = read_mask(mask_path, pictures[1])
             if hole.all():
                 raise ValueError(
-                    f"{self.mask_dir / self._mask_name(name)}: is all hole, nothing is known to "
+                    f"{mask_path}: is all hole, nothing is known to "
                     "complete it from; mend it, or remove the pair"
                 )
             pictures.append(Image.fromarray(hole.astype(np.uint8) * 255).convert("RGB"))
@@ -168,16 +174,17 @@ class ImageCompletionDataset(Pairs):
 
 
 class PairsInMemory(Pairs):
-    """All pairs of a data set, read once, as bytes: 112 KB for one of 128 x 128.
+    """All pairs of a data set, read once, or a batch, as bytes: 112 KB for one of 128 x 128.
 
     Exact for the default transform, whose values are multiples of 1/255.
     """
 
-    def __init__(self, pairs: Pairs, device: torch.device | str = "cpu"):
-        items = [pairs[i] for i in range(len(pairs))]
-        parts = zip(*items, strict=True)
-        all_bytes = ((255 * torch.stack(part)).round().byte() for part in parts)
-        self.all = Batch(*(part.to(device) for part in all_bytes))
+    def __init__(self, pairs: Pairs | Batch, device: torch.device | str = "cpu"):
+        if not isinstance(pairs, Batch):
+            items = [pairs[i] for i in range(len(pairs))]
+            parts = zip(*items, strict=True)
+            pairs = Batch(*((255 * torch.stack(part)).round().byte() for part in parts))
+        self.all = Batch(*(part.to(device) for part in pairs))
 
     def __len__(self) -> int:
         return len(self.all.mask)

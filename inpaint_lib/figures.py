@@ -1,21 +1,20 @@
 """The palette, helpers for one axis, and figures that several places draw."""
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from html import escape
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import matplotlib
+import matplotlib.figure
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
-from PIL import Image as PILImage
+from PIL import Image, ImageChops, ImageStat
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from IPython.display import Image
 
 # The palette. Okabe & Ito (2008): told apart with any colour vision, and on light and dark ground.
 BLUE = "#0072B2"
@@ -33,6 +32,60 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # beside colours, for who does no
 # Few steps: the eye does not miss the others, and the notebook's file is a third smaller.
 SIGNED = matplotlib.colormaps["PuOr"].resampled(33)
 SHARE = matplotlib.colormaps["gray"].resampled(33)
+
+
+class Figure(matplotlib.figure.Figure):
+    """A figure that knows its alternative text and shows itself with it in a notebook.
+
+    alt: what it shows, for a reader who cannot see it. The rest as Matplotlib's.
+    """
+
+    def __init__(self, alt: str, *, dpi: float = 100, **how: Any):
+        super().__init__(dpi=dpi, facecolor="white", **how)
+        self.alt = alt
+
+    def drawn(self) -> Image.Image:
+        """Its pixels at twice the resolution of `dpi`: screens have several for one of a page."""
+        dpi = self.dpi
+        self.set_dpi(2 * dpi)
+        canvas = FigureCanvasAgg(self)
+        canvas.draw()
+        self.set_dpi(dpi)
+        return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
+
+    def html(self, *, small: bool = False) -> str:
+        """An `<img>` with the alternative text, as wide as `dpi` says or as the page allows.
+
+        small: what is kept in a file. Takes longer, and a third of the space.
+        """
+        kind, data = _encoded(self.drawn(), small=small)
+        return (
+            f'<img alt="{escape(self.alt)}" width="{round(self.bbox.width)}"'
+            ' style="max-width:100%; height:auto"'
+            f' src="data:image/{kind};base64,{b64encode(data).decode()}">'
+        )
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        # JupyterLab takes no alternative text from an output's metadata; in HTML it arrives.
+        return {"text/plain": self.alt, "text/html": self.html(small=True)}
+
+
+def _encoded(image: Image.Image, *, small: bool) -> tuple[str, bytes]:
+    """(kind, data): a PNG; if small, of 256 colours, or WebP where these are too few."""
+    kind = "png"
+    how: dict[str, Any] = {"compress_level": 1}
+    if small:
+        few = image.quantize()
+        lost = ImageStat.Stat(ImageChops.difference(image, few.convert("RGB")))
+        if max(lost.mean) < 0.5:  # of 255: no gradient of a photograph shows steps
+            image = few
+            how = {"optimize": True}
+        else:
+            kind = "webp"
+            how = {"quality": 85}
+    file = BytesIO()
+    image.save(file, kind, **how)
+    return kind, file.getvalue()
 
 
 def bare(ax: Axes, title: str = "", *, size: float = 10, frame: str | None = None) -> None:
@@ -55,20 +108,23 @@ def picture_grid(
     rows: Mapping[str, Sequence[np.ndarray]],
     titles: Sequence[str] = (),
     *,
+    alt: str = "",
     side: float = 1.55,
     room: tuple[float, float] = (0.5, 0.4),
     frame: str | None = FRAME,
     name_size: float = 10,
+    dpi: float = 100,
 ) -> Figure:
     """Pictures (H, W, 3) uint8 in rows: a name left of each row, a title above each column.
 
-    A column is as wide as its first picture asks for. side: inches of a row's height. room: for
+    A column is as wide as its first picture asks for. alt: what is to be seen on the pictures; how
+    many there are, and their names, are told without it. side: inches of a row's height. room: for
     names and for titles, in inches. frame: its colour; None for none.
     """
     first = next(iter(rows.values()))
     widths = [picture.shape[1] / picture.shape[0] for picture in first]
     size = (side * sum(widths) + room[0], side * len(rows) + room[1])
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(_in_words(rows, titles, alt), figsize=size, dpi=dpi, layout="constrained")
     axes = figure.subplots(len(rows), len(widths), squeeze=False, width_ratios=widths)
     for line, (name, row) in zip(axes, rows.items(), strict=True):
         for ax, picture in zip(line, row, strict=True):
@@ -80,9 +136,26 @@ def picture_grid(
     return figure
 
 
-def sample_grid(rows: Mapping[str, Sequence[np.ndarray]], titles: Sequence[str] = ()) -> Figure:
+def _in_words(rows: Mapping[str, Sequence[object]], titles: Sequence[str], alt: str) -> str:
+    """How many pictures there are and what stands beside and above them; then `alt`."""
+    counts = {"row": len(rows), "column": max(map(len, rows.values()))}
+    words = []
+    for (what, count), names in zip(counts.items(), (rows, titles), strict=True):
+        named = ", ".join(" ".join(name.split()) for name in names if name)
+        words.append(f"{count} {what}{'s' * (count > 1)}{f' ({named})' * bool(named)}")
+    return f"Pictures in {' and '.join(words)}. {alt}".strip()
+
+
+def sample_grid(
+    rows: Mapping[str, Sequence[np.ndarray]],
+    titles: Sequence[str] = (),
+    *,
+    alt: str = "",
+    dpi: float = 100,
+) -> Figure:
     """The `picture_grid` of what networks made: without frames, with room for long names."""
-    return picture_grid(rows, titles, side=1.5, room=(1.1, 0.35), frame=None, name_size=11)
+    look: Any = {"side": 1.5, "room": (1.1, 0.35), "frame": None, "name_size": 11}
+    return picture_grid(rows, titles, alt=alt, dpi=dpi, **look)
 
 
 def grey(mask: np.ndarray) -> np.ndarray:
@@ -128,7 +201,10 @@ def learning_curve(log: Sequence[Mapping[str, Any]]) -> Figure:
     log: a mapping for each epoch, with the columns of `training_log.txt` as keys.
     """
     epochs = [entry["epoch"] for entry in log]
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    alt = (
+        f"Two panels over {len(epochs)} epochs: training and validation loss, and PSNR in the hole."
+    )
+    figure = Figure(alt, figsize=(9, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot(epochs, [e["total loss"] for e in log], color=BLUE, marker=".", label="training")
     checked = [e for e in log if "val total loss" in e]
@@ -144,17 +220,3 @@ def learning_curve(log: Sequence[Mapping[str, Any]]) -> Figure:
         ax.grid(alpha=0.3)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return figure
-
-
-def show(figure: Figure, alt: str, dpi: int = 100) -> "Image":
-    """The figure for a notebook, as a PNG on white with `alt` as its alternative text."""
-    from IPython.display import Image
-
-    figure.set_dpi(dpi)
-    figure.set_facecolor("white")
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    png = BytesIO()
-    # Without the fourth channel, which is opaque everywhere, a chapter is a tenth smaller.
-    PILImage.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(png, "PNG")
-    return Image(data=png.getvalue(), alt=alt)

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .checks import check_floats
+
 TENSION = 0.1  # a little of a stretched membrane in the plate keeps wide holes from overshooting
 Prefill = Literal["push-pull", "thin-plate"]
 
@@ -32,10 +34,12 @@ def push_pull(
     The pull-push pyramid of Gortler et al. (1996, "The Lumigraph"): average the known pixels
     2 x 2 until nothing is unknown, then come back up, bilinearly, into the hole alone.
     image (B, C, H, W), of which only the known pixels count; mask (B, 1, H, W), 1 in the
-    hole. Returns the filled image; with nothing known at all, zeros.
+    hole. Returns the filled image; with nothing known at all, zeros. Raises TypeError for integers.
 
     refine: called as `refine(filled, mask)` at every size on the way up, improves the filled.
     """
+    check_floats("image", image)
+    check_floats("mask", mask)
     image = image.masked_fill(mask > 0.5, 0.0)
     if max(image.shape[-2:]) == 1:
         return image

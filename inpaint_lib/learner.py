@@ -5,6 +5,7 @@ Taught in notebooks/04_training.ipynb.
 
 import math
 import os
+import warnings
 from copy import deepcopy
 from typing import Any, cast
 
@@ -103,8 +104,12 @@ class Learner:
 
     def __init__(self, config: TrainConfig, steps: int, device: torch.device, processes: int = 1):
         self.config = config
-        torch.manual_seed(config.seed)
-        self.model = PixelRNN(**config.model_options()).to(device)
+        self.steps = steps
+        # The caller's random numbers stay theirs, and the weights are the same on any device.
+        with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+            torch.default_generator.manual_seed(config.seed)
+            self.model = PixelRNN(**config.model_options())
+        self.model.to(device)
         self.average = None if config.ema is None else deepcopy(self.model)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.lr, fused=True)
         self.schedule = make_schedule(self.optimizer, config.schedule, config.lr, steps)
@@ -169,12 +174,16 @@ class Learner:
         return state
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` returned."""
+        """Go on from what `state` returned and `Trainer.state` added."""
         self.model.load_state_dict(state.get("trained", state["model"]))
         if self.average is not None:
             self.average.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
+        done = state["epoch"] * self.steps // self.config.epochs
+        if state["schedule"]["last_epoch"] == done:
+            self.schedule.load_state_dict(state["schedule"])
+        else:  # pictures came or went since: an epoch has other steps, the run the same epochs
+            self.schedule.last_epoch = done
         self.scaler.load_state_dict(state["scaler"])
 
 
@@ -200,6 +209,21 @@ def check_finite(losses: list[Tensor], step: int, epoch: int) -> None:
                 f"step {step - before} (epoch {epoch}): the loss or its gradient became {value}; "
                 f"{KEPT}"
             )
+
+
+def launched() -> tuple[int, int]:
+    """Rank of this process and number of all that `torchrun` started, or that have met already.
+
+    What other programs leave in RANK and WORLD_SIZE does not count: nobody would come to meet us.
+    """
+    world = os.environ.get("WORLD_SIZE") or "1"
+    if dist.is_torchelastic_launched() or dist.is_initialized():
+        return int(os.environ.get("RANK", "0")), int(world)
+    if world != "1":
+        warnings.warn(
+            f"WORLD_SIZE={world} is not of torchrun: this process trains alone", stacklevel=3
+        )
+    return 0, 1
 
 
 def join_processes(device: torch.device) -> torch.device:

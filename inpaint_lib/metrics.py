@@ -56,6 +56,17 @@ class _Blur(torch.autograd.Function):
         return _Blur.apply(grad, *ctx.window), None, None
 
 
+def _check_pair(name: str, img1: Tensor, img2: Tensor, data_range: float) -> None:
+    """Shapes and types only; values are not read."""
+    if img1.shape != img2.shape or img1.ndim != 4:
+        raise ValueError(
+            f"{name} needs two (B, C, H, W) of one shape: {tuple(img1.shape)}, {tuple(img2.shape)}"
+        )
+    for image in (img1, img2):
+        if data_range == 1 and not image.is_floating_point():
+            raise TypeError(f"{name}: is {image.dtype}; divide by 255, or give data_range=255")
+
+
 def ssim_map(
     img1: Tensor,
     img2: Tensor,
@@ -76,12 +87,9 @@ def ssim_map(
     two mid-grey ones 0.998. `eps=0` is the paper's formula.
 
     Raises ValueError when the shapes differ, a side is shorter than the window, or
-    `window_size` is even.
+    `window_size` is even, and TypeError for integers whose `data_range` is not given.
     """
-    if img1.shape != img2.shape or img1.ndim != 4:
-        raise ValueError(
-            f"ssim needs two (B, C, H, W) of one shape: {tuple(img1.shape)}, {tuple(img2.shape)}"
-        )
+    _check_pair("ssim", img1, img2, data_range)
     if window_size % 2 == 0 or min(img1.shape[-2:]) < window_size:
         raise ValueError(
             f"ssim: window_size {window_size} must be odd and no larger than the picture, "
@@ -124,10 +132,14 @@ def ssim(
 def psnr(img1: Tensor, img2: Tensor, mask: Tensor | None = None, data_range: float = 1.0) -> Tensor:
     """Peak signal-to-noise ratio in dB of each image, (B,); infinite where they are identical.
 
-    img1, img2 (B, C, H, W). With `mask` (B, 1, H, W) only the pixels where it is 1 count: the
-    hole's PSNR. NaN for an image whose mask is empty.
+    img1, img2 (B, C, H, W) with values in [0, data_range]. With `mask` (B, 1, H, W) only the pixels
+    where it is 1 count: the hole's PSNR. NaN for an image whose mask is empty. Computed in float32
+    at least. Raises ValueError when the shapes differ, TypeError for integers whose `data_range` is
+    not given.
     """
-    squared = (img1.float() - img2.float()) ** 2
-    weight = torch.ones_like(squared) if mask is None else mask.float().expand_as(squared)
+    _check_pair("psnr", img1, img2, data_range)
+    dtype = torch.promote_types(torch.promote_types(img1.dtype, img2.dtype), torch.float32)
+    squared = (img1.to(dtype) - img2.to(dtype)) ** 2
+    weight = torch.ones_like(squared) if mask is None else mask.to(dtype).expand_as(squared)
     mse = (squared * weight).sum(dim=(1, 2, 3)) / weight.sum(dim=(1, 2, 3))
     return 10 * torch.log10(data_range**2 / mse)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -155,6 +156,40 @@ def _known(image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (variance.mean(dim=1, keepdim=True) + 1e-4).sqrt()
 
 
+def plain_network(model: nn.Module) -> PixelRNN:
+    """The network itself, of a compiled or wrapped one (DataParallel, DistributedDataParallel).
+
+    Raises TypeError where there is no `PixelRNN`.
+    """
+    inner: Any = model
+    while not isinstance(inner, PixelRNN):
+        wrapped = getattr(inner, "_orig_mod", None) or getattr(inner, "module", None)
+        if wrapped is None:
+            raise TypeError(f"a PixelRNN is needed, not a {type(model).__name__}")
+        inner = wrapped
+    return inner
+
+
+@contextmanager
+def ready(model: nn.Module) -> Iterator[PixelRNN]:
+    """The network to complete with: plain, in eval mode, in float32 at least.
+
+    Of one in half precision a copy: the fills it starts from need more digits. Afterwards each of
+    its parts is in the mode in which it was.
+    """
+    network = plain_network(model)
+    dtype = next(network.parameters()).dtype
+    wide = torch.promote_types(dtype, torch.float32)
+    if wide != dtype:
+        network = deepcopy(network).to(wide)
+    training = [module for module in network.modules() if module.training]
+    try:
+        yield network.eval()
+    finally:
+        for module in training:
+            module.training = True
+
+
 def choose_device(name: torch.device | str | None = None) -> torch.device:
     """The device of that name; None: the accelerator that torch finds, else the CPU.
 
@@ -167,8 +202,10 @@ def choose_device(name: torch.device | str | None = None) -> torch.device:
         device = torch.device(name)
     except RuntimeError as error:
         raise ValueError(f"device {str(name)!r}: {error}") from None
-    if device.type in ("cpu", "meta"):
-        return device
+    if device.type == "cpu":
+        return torch.device("cpu")
+    if device.type == "meta":
+        raise ValueError("device 'meta': holds no values, so nothing can be computed there")
     found = "only the CPU" if here is None else f"{torch.accelerator.device_count()} x {here.type}"
     missing = here is None or device.type != here.type
     if missing or (device.index or 0) >= torch.accelerator.device_count():

@@ -85,6 +85,16 @@ def read_picture(
     return read_file(path, convert, content)
 
 
+def picture_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Width and height of a picture file held upright, from its head. Raises as `read_picture`."""
+
+    def convert(image: Image.Image) -> tuple[int, int]:
+        turned = _orientation(image) >= 5
+        return (image.height, image.width) if turned else image.size
+
+    return read_file(path, convert)
+
+
 def read_file(
     path: str | os.PathLike[str],
     convert: Callable[[Image.Image], Read],
@@ -259,12 +269,6 @@ def _with_profile(image: Image.Image, profile: bytes | None, name: str, srgb: bo
     except (OSError, ValueError, ImageCms.PyCMSError) as error:
         tell(f"{name}: its colour profile cannot be used ({error}); taken as sRGB")
         return rgb
-
-
-def save_png(picture: Image.Image, path: str | os.PathLike[str]) -> None:
-    """Save as PNG, with the profile and the resolution that `read_picture` carried on."""
-    notes = {k: v for k, v in picture.info.items() if k in ("icc_profile", "dpi")}
-    picture.save(path, "PNG", **notes)
 
 
 def as_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:

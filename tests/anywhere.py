@@ -27,6 +27,7 @@ SETTINGS = {
 BUSY = {"beside two busy programs": 2}
 NBVAL = "--nbval" if sys.platform == "linux" else "--nbval-lax"
 ALL = ["tests", "notebooks", NBVAL, "--nbval-current-env", "--nbval-cell-timeout=900"]
+SHARED = ["--dist", "loadfile", "--numprocesses"]
 
 
 @contextmanager
@@ -46,12 +47,18 @@ def busy(programs: int) -> Iterator[None]:
 def main() -> int:
     what = sys.argv[1:] or ALL
     pytest = [sys.executable, "-m", "pytest", "--exitfirst", "-rfEs", *what]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     varied = {variable for setting in SETTINGS.values() for variable in setting}
     plain = {name: value for name, value in os.environ.items() if name not in varied}
+    plain["OMP_NUM_THREADS"] = "1"  # as `make test` has it
     for name, setting in SETTINGS.items():
         print(f"\n=== {name}: {setting or 'nothing set'}", flush=True)
+        environment = plain | setting
+        processes = max(1, (cores or 1) // int(environment["OMP_NUM_THREADS"]))
         with busy(BUSY.get(name, 0)):
-            done = subprocess.run(pytest, cwd=ROOT, env=plain | setting, check=False)
+            done = subprocess.run(
+                [*pytest, *SHARED, str(processes)], cwd=ROOT, env=environment, check=False
+            )
         if done.returncode:
             print(f"\n=== red: {name}", file=sys.stderr)
             return done.returncode

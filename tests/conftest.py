@@ -1,8 +1,11 @@
 """The fixtures that several test files share; what they make by hand is in factories.py."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # tests compute on the CPU, and so do their programs
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from PIL import Image
 from inpaint_lib import __main__ as command_line
 from inpaint_lib.checkpoints import save_model
 
+torch.accelerator.current_accelerator = lambda check_available=False: None  # of any other kind
 torch.set_num_threads(1)  # on tensors as small as these, threads only wait for each other
 
 

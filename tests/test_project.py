@@ -17,10 +17,12 @@ from inpaint_lib.paths import default_path
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+# What `make` and environment.yml install: all that the chapters need.
+INSTALLED = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["notebooks"]]
 
 
 def test_required_packages_and_places_are_there():
-    named = {re.split(r"[<>=]", package)[0] for package in PROJECT["dependencies"]}
+    named = {re.split(r"[<>=]", package)[0] for package in INSTALLED}
     assert named >= {
         "torch",
         "torchvision",
@@ -30,6 +32,7 @@ def test_required_packages_and_places_are_there():
         "pillow",
         "nbval",
     }
+    assert "--editable '.[notebooks]'" in (ROOT / "Makefile").read_text()
     for place in ("notebooks", "inpaint_lib", "dataset", "checkpoints", "tests"):
         assert (ROOT / place).is_dir()
     for place in ("environment.yml", "README.md", "LICENSE", "CONTRIBUTING.md"):
@@ -39,7 +42,7 @@ def test_required_packages_and_places_are_there():
 def test_environment_yml_names_the_packages_of_pyproject():
     lines = (ROOT / "environment.yml").read_text().splitlines()
     by_pip = [line.strip()[2:] for line in lines if line.startswith("      - ")]
-    assert sorted(by_pip) == sorted([*PROJECT["dependencies"], "--editable ."])
+    assert sorted(by_pip) == sorted([*INSTALLED, "--editable ."])
     assert f"  - python{PROJECT['requires-python']}" in lines
 
 
@@ -242,14 +245,14 @@ def test_the_training_loop_can_be_followed():
     """The heart and what its loop imports, an accelerator's needs included."""
     modules = sorted(needed_by(HEART))
     lines, counted = to_read(modules)
-    assert len(modules) <= 17, modules
-    assert lines <= 1_950
-    assert counted <= 1_550
+    assert len(modules) <= 20, modules
+    assert lines <= 2_380
+    assert counted <= 1_920
 
 
 def test_the_library_without_widgets_stays_small():
     lines, _ = to_read(module for module in sources() if floor(module) != "widgets")
-    assert lines <= 3_270
+    assert lines <= 4_220
 
 
 def test_no_module_is_longer_than_a_few_screens():

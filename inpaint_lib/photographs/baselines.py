@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
 
-from ..model import PixelRNN
 from ..pictures import to_pixels, to_tensor
 from .completion import complete
 
@@ -58,7 +58,7 @@ def smooth(fill: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Method
     )
 
 
-def network(model: PixelRNN) -> Method:
+def network(model: nn.Module) -> Method:
     """A trained network as it is used: through `complete`."""
     return lambda picture, hole: np.asarray(complete(model, picture, hole))
 

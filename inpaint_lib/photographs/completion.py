@@ -1,6 +1,6 @@
 """Completing a photograph of any size: the cost follows the hole, not the photograph.
 
-Taught in notebooks/05_results.ipynb.
+Taught in notebooks/06_results.ipynb.
 """
 
 import math
@@ -12,11 +12,12 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from scipy import ndimage
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..filling import compose, push_pull
 from ..holes import bounding_box
-from ..model import PixelRNN, threads_for
+from ..model import PixelRNN, ready, threads_for
+from ..paths import given_path
 from ..pictures import read_picture, to_mask, to_pixels, to_tensor, upright_rgb
 
 Picture = Image.Image | np.ndarray | str | os.PathLike[str]
@@ -35,7 +36,7 @@ def as_picture(image: Picture) -> Image.Image:
     Raises ValueError for an array of another shape or type, and what `read_picture` raises.
     """
     if isinstance(image, str | os.PathLike):
-        return read_picture(image)
+        return read_picture(given_path(image))
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise ValueError(
@@ -45,10 +46,11 @@ def as_picture(image: Picture) -> Image.Image:
     return upright_rgb(image)
 
 
-def complete(model: PixelRNN, image: Picture, mask: np.ndarray) -> Image.Image:
+def complete(model: nn.Module, image: Picture, mask: np.ndarray) -> Image.Image:
     """Fill the hole of a photograph; all other pixels come out as they went in.
 
-    image: PIL image, (H, W, 3) uint8 array, or path; read as upright 8-bit RGB. mask: (H, W),
+    model: a `PixelRNN` in any precision and mode, also a compiled or wrapped one; it is left as it
+    is. image: PIL image, (H, W, 3) uint8 array, or path; read as upright 8-bit RGB. mask: (H, W),
     non-zero is hole. What lies under the hole never reaches the network. Returns an RGB image
     of the same size; with an empty mask, the picture itself. Its `info` carries on the RGB
     profile that the colours are meant in, the network's as well, and the resolution.
@@ -65,19 +67,14 @@ def complete(model: PixelRNN, image: Picture, mask: np.ndarray) -> Image.Image:
     """
     photograph = as_picture(image)
     picture, hole = picture_and_hole(photograph, mask)
-    device = next(model.parameters()).device
-    was_training = model.training
     result = picture.copy()
-    try:
-        model.eval()
-        with torch.inference_mode():
-            for window, part in windows(hole):
-                with threads_for(model, part.size):
-                    m = to_mask(hole[window]).to(device)
-                    occluded = to_tensor(picture[window]).to(device) * (1 - m)
-                    result[window][part] = to_pixels(complete_window(model, occluded, m))[part]
-    finally:
-        model.train(was_training)
+    with ready(model) as network, torch.inference_mode():
+        weight = next(network.parameters())
+        for window, part in windows(hole):
+            with threads_for(network, part.size), torch.autocast(weight.device.type, enabled=False):
+                m = to_mask(hole[window]).to(weight)
+                occluded = to_tensor(picture[window]).to(weight) * (1 - m)
+                result[window][part] = to_pixels(complete_window(network, occluded, m))[part]
     completed = Image.fromarray(result)
     completed.info = photograph.info.copy()
     return completed

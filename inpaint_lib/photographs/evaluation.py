@@ -1,25 +1,25 @@
 """Measuring on held-out pictures, beside what a user would pick instead of a network.
 
-Taught in notebooks/05_results.ipynb.
+Taught in notebooks/06_results.ipynb.
 """
 
 import csv
 import os
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch.nn.functional as F
+import torch
 from scipy import stats
+from scipy.ndimage import maximum_filter
 
 from ..filling import push_pull, thin_plate
 from ..masks import read_mask
 from ..metrics import psnr, ssim_map
 from ..model import PixelRNN
-from ..paths import pair_folders, written_whole
-from ..pictures import cover, list_pictures, read_picture, to_mask, to_tensor
+from ..paths import given_path, pair_folders, written_whole
+from ..pictures import cover, read_picture, to_mask, to_tensor
 from .baselines import (
     Method,
     biharmonic,
@@ -32,7 +32,7 @@ from .baselines import (
 )
 from .pairs import held_out_pairs
 from .prepare import read_manifest
-from .sources import BUCKETS, Source
+from .sources import BUCKETS, Folders, photograph_sources
 
 Methods = dict[str, dict[str, Method]]  # by name and bucket
 START = "our start"  # what the shipped networks start from: the thin-plate fill alone
@@ -57,7 +57,7 @@ class HeldOut(NamedTuple):
 
 def read_held_out(folder: str | os.PathLike[str]) -> list[HeldOut]:
     """The pairs of a folder that `prepare` made: dataset/val, dataset/bricks/test, ..."""
-    folder = Path(folder)
+    folder = given_path(folder)
     rows = read_manifest(folder / "manifest.csv")
     if not rows:
         raise FileNotFoundError(
@@ -76,15 +76,11 @@ def read_held_out(folder: str | os.PathLike[str]) -> list[HeldOut]:
     ]
 
 
-def held_out_from(folder: str | os.PathLike[str], seed: int = 0) -> list[HeldOut]:
-    """Crops of any folder of photographs, one at least of each for each bucket, seeded holes."""
-    folder = Path(folder)
-    sources = [
-        Source(n, partial(read_picture, folder / n, srgb=True)) for n in list_pictures(folder)
-    ]
+def held_out_from(folders: Folders, seed: int = 0) -> list[HeldOut]:
+    """Crops of any folders of photographs, one at least of each for each bucket, seeded holes."""
     return [
         HeldOut(f"{i:04d}", p.photograph, p.bucket, np.asarray(p.original), p.hole)
-        for i, p in enumerate(held_out_pairs(sources, 24, seed))
+        for i, p in enumerate(held_out_pairs(photograph_sources(folders), 24, seed))
     ]
 
 
@@ -119,7 +115,7 @@ def score(filled: np.ndarray, pair: HeldOut) -> Score:
     original = to_tensor(pair.original)
     mask = to_mask(pair.hole)
     similarity = ssim_map(comp, original, window_size=11, eps=0).mean(dim=1, keepdim=True)
-    touching = F.max_pool2d(mask, 11, stride=1, padding=5) > 0
+    touching = torch.from_numpy(maximum_filter(pair.hole, 11))[None, None]
     return Score(
         psnr(comp, original, mask).item(),
         ((comp - original).abs() * mask).sum().item() / (3 * mask.sum().item()),
@@ -129,6 +125,11 @@ def score(filled: np.ndarray, pair: HeldOut) -> Score:
         edge_jump(filled, pair.hole),
         edge_jump(pair.original, pair.hole),
     )
+
+
+def hole_psnr(filled: np.ndarray, pair: HeldOut) -> float:
+    """PSNR in dB over the hole's pixels of a completed picture (H, W, 3) uint8."""
+    return psnr(to_tensor(filled), to_tensor(pair.original), to_mask(pair.hole)).item()
 
 
 def edge_jump(picture: np.ndarray, hole: np.ndarray) -> float:
@@ -168,8 +169,13 @@ def by_bucket(pairs: list[HeldOut]) -> dict[str, list[HeldOut]]:
 
 def mean(scores: list[Score], metric: str = "hole_psnr") -> float:
     """Mean over pictures; identical ones, of infinite PSNR, are left out (and counted apart)."""
-    values = [v for s in scores if np.isfinite(v := getattr(s, metric))]
-    return float(np.mean(values)) if values else float("nan")
+    return finite_mean([getattr(s, metric) for s in scores])
+
+
+def finite_mean(values: list[float]) -> float:
+    """Mean of those that are finite; nan where none is."""
+    finite = [v for v in values if np.isfinite(v)]
+    return float(np.mean(finite)) if finite else float("nan")
 
 
 def best_option(
@@ -178,9 +184,14 @@ def best_option(
     """For each bucket, the option of highest hole PSNR on val. Never choose on test."""
     if len(options) == 1:
         return dict.fromkeys(BUCKETS, options[0])
-    tried = {str(option): dict.fromkeys(BUCKETS, make(option)) for option in options}
-    scores = evaluate(tried, val_pairs)
-    return {b: max(options, key=lambda option: mean(scores[str(option)][b])) for b in BUCKETS}
+    groups = by_bucket(val_pairs)
+
+    def on_val(option: Any, bucket: str) -> float:
+        method = make(option)
+        found = [hole_psnr(method(p.occluded, p.hole), p) for p in groups[bucket]]
+        return finite_mean(found)
+
+    return {b: max(options, key=lambda option: on_val(option, b)) for b in BUCKETS}
 
 
 def best_radius(make: Callable[[int], Method], val_pairs: list[HeldOut]) -> dict[str, int]:

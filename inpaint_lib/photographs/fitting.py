@@ -5,11 +5,12 @@ import time
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..checks import check_number
 from ..data import Batch
 from ..holes import random_holes
-from ..model import PixelRNN, threads_for
+from ..model import PixelRNN, plain_network, threads_for
 from ..training import train_step
 from .completion import Picture, picture_and_hole
 
@@ -19,7 +20,7 @@ LR = 3e-4
 
 
 def fit(
-    model: PixelRNN, image: Picture, mask: np.ndarray, seconds: float, seed: int = 0
+    model: nn.Module, image: Picture, mask: np.ndarray, seconds: float, seed: int = 0
 ) -> PixelRNN:
     """A copy of the network, trained for some seconds on the known part of a photograph.
 
@@ -40,18 +41,20 @@ def fit(
     side, corners = _free_squares(hole)
     device = next(model.parameters()).device
     pixels = torch.from_numpy(picture).permute(2, 0, 1)  # (3, H, W)
-    fitted = copy.deepcopy(model).train()
-    optimizer = torch.optim.Adam(fitted.parameters(), lr=LR)
+    network = plain_network(model)
+    wide = torch.promote_types(next(network.parameters()).dtype, torch.float32)
     start = time.monotonic()
-    with torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad():
+        fitted = copy.deepcopy(network).to(wide).train().requires_grad_()
+        optimizer = torch.optim.Adam(fitted.parameters(), lr=LR)
         while (spent := (time.monotonic() - start) / seconds) < 1:
             squares = []
             for y, x in corners[rng.integers(len(corners), size=BATCH_SIZE)]:
                 square = pixels[:, y : y + side, x : x + side]
                 squares.append(square.flip(-1) if rng.random() < 0.5 else square)
-            original = torch.stack(squares).to(device).float() / 255
+            original = torch.stack(squares).to(device, wide) / 255
             holes = random_holes(BATCH_SIZE, (side, side), generator)
-            hidden = holes.to(device).float()
+            hidden = holes.to(device, wide)
             optimizer.param_groups[0]["lr"] = LR * (1 - spent)
             batch = Batch(original * (1 - hidden), original, hidden)
             with threads_for(fitted, hidden.numel()):

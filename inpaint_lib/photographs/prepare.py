@@ -3,6 +3,7 @@
 import csv
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -11,19 +12,23 @@ import filelock
 import numpy as np
 from PIL import Image
 
+from ..checks import check_choice
 from ..data import PREFIX
 from ..paths import (
     PairFolders,
     Split,
     World,
     default_path,
+    given_path,
+    locked,
     pair_folders,
     world_folder,
+    writable_folder,
     written_whole,
 )
 from ..pictures import cover, is_picture
 from .pairs import Pair, brick_pairs, held_out_pairs, training_pairs
-from .sources import brick_source, folder_sources, large_sources, tutorial_sources
+from .sources import Source, brick_source, folder_sources, large_sources, tutorial_sources
 
 VERSION = "2"  # stands in each manifest; raise it whenever `prepare` makes other pairs than before
 
@@ -40,7 +45,9 @@ def write_pairs(pairs: Iterator[Pair], folder: Path, seed: int) -> int:
     folders = pair_folders(folder)
     ours = {row["name"] for row in [*read_manifest(manifest), *read_manifest(unfinished)]}
     _make_folders(folders, ours)
-    made = {f"{i:04d}_{Path(pair.photograph).stem}.png": pair for i, pair in enumerate(pairs)}
+    made = {
+        f"{i:04d}_{_short(Path(pair.photograph).stem)}.png": pair for i, pair in enumerate(pairs)
+    }
     _write_rows(unfinished, [{"name": name} for name in sorted(ours | made.keys())])
     manifest.unlink(missing_ok=True)
     for name in ours:
@@ -53,10 +60,17 @@ def write_pairs(pairs: Iterator[Pair], folder: Path, seed: int) -> int:
     return len(made)
 
 
+def _short(stem: str) -> str:
+    """Names may have 255 bytes, the prefix and the number of a pair included."""
+    while len(os.fsencode(stem)) > 230:
+        stem = stem[:-1]
+    return stem
+
+
 def _make_folders(folders: PairFolders, ours: set[str]) -> None:
     """Raises FileExistsError when one holds a picture that is not `ours`."""
     for folder in folders:
-        folder.mkdir(parents=True, exist_ok=True)
+        writable_folder(folder)
         for name in os.listdir(folder):
             if is_picture(name) and name.removeprefix(PREFIX) not in ours:
                 raise FileExistsError(
@@ -122,13 +136,14 @@ def _write_rows(path: Path, rows: list[dict[str, object]]) -> None:
 
 
 def prepare(
-    photos: Path | None = None,
+    photos: Path | tuple[Path, ...] | None = None,
     flowers102: bool = False,
     out: Path | None = None,
     train_pairs: int = 616,
     per_bucket: int = 24,
     seed: int = 0,
     large: bool = False,
+    world: World | None = None,
 ) -> dict[str, int]:
     """Build train, val and test pairs of 128 x 128, in seconds; returns how many each holds.
 
@@ -137,35 +152,39 @@ def prepare(
     from the photographs and the seed.
 
     Args:
-        photos: A folder of your own photographs instead; split by photograph.
+        photos: Folders of your own photographs instead; split by photograph. Results of
+            `complete` are left out, for they show what is in their photographs.
         flowers102: Download Flowers102 (Nilsback & Zisserman 2008) and prepare that.
         out: Where to; by default dataset/own for `photos`, dataset/flowers102 for `flowers102`.
         train_pairs: Training pairs, at least.
         per_bucket: Pairs in each of the four hole sizes of val and of test, at least.
         seed: Of the crops, the holes, and the split of `photos`.
         large: The large set instead, in dataset/large: see `prepare_large`.
+        world: Only this one of the tutorial's two.
     """
-    if (photos is not None) + flowers102 + large > 1:
-        raise ValueError("photos, flowers102 and large: choose one of them")
+    check_choice("world", world, World | None)
+    if (photos is not None) + flowers102 + large + (world is not None) > 1:
+        raise ValueError("photos, flowers102, large and world: choose one of them")
     if large:
         return prepare_large(out, seed)
     if flowers102:
         photos = _download_flowers()
         out = out or default_path("dataset", "flowers102")
     plan: dict[Path, Iterator[Pair]] = {}
-    if photos is None:
-        root = Path(out or default_path("dataset"))
+    sources: dict[Split, list[Source]] = {}
+    root = given_path(out or default_path("dataset", *(["own"] if photos is not None else [])))
+    if photos is not None:
+        sources = folder_sources(photos, seed)
+    elif world != "bricks":
         sources = {split: tutorial_sources(split) for split in get_args(Split)}
-        for split in sources:
+    if photos is None and world != "photographs":
+        for split in get_args(Split):
             wall = brick_source(split)
             plan[world_folder("bricks", root) / split] = (
                 training_pairs([wall], train_pairs, seed, zoom=1.0)
                 if split == "train"
                 else brick_pairs(wall, per_bucket, seed)
             )
-    else:
-        root = Path(out or default_path("dataset", "own"))
-        sources = folder_sources(photos, seed)
     for split, photographs in sources.items():
         plan[root / split] = (
             training_pairs(photographs, train_pairs, seed, zoom=4.0)
@@ -175,14 +194,37 @@ def prepare(
     return {str(folder): write_pairs(pairs, folder, seed) for folder, pairs in plan.items()}
 
 
-def ensure_prepared() -> None:
-    """`prepare()`, unless this version of it has been at work; one process at a time."""
-    tests = [world_folder(world) / "test" for world in get_args(World)]
+WAIT = 900  # seconds for another process that prepares; it takes one or two minutes
+
+
+def ensure_prepared(*worlds: World) -> None:
+    """`prepare` these worlds, by default both, unless this version of it has been at work.
+
+    One process at a time; what is prepared may lie where nobody may write. Raises OSError where it
+    is not and cannot be written, TimeoutError when another process comes to no end.
+    """
+    if not _unprepared(worlds):
+        return
+    root = default_path("dataset")
+    if not root.is_dir():  # an installed package, used in a folder of somebody's own
+        print(f"Preparing pictures in {root}", file=sys.stderr)
+    lock = writable_folder(root) / ".lock"
     # Chapters and tests that start together would otherwise write the same files.
-    with filelock.FileLock(default_path("dataset", ".lock")):
-        manifests = [read_manifest(folder / "manifest.csv") for folder in tests]
-        if not all(rows and rows[0].get("version") == VERSION for rows in manifests):
-            prepare()
+    try:
+        with locked(lock, WAIT):
+            for world in _unprepared(worlds):
+                prepare(world=world)
+    except filelock.Timeout:
+        raise TimeoutError(
+            f"{lock}: another process has been preparing pictures for {WAIT // 60} minutes; end it"
+        ) from None
+
+
+def _unprepared(worlds: tuple[World, ...]) -> list[World]:
+    """Those whose last manifest is not there, or another version's."""
+    last = {w: world_folder(w) / "test" / "manifest.csv" for w in worlds or get_args(World)}
+    first = {w: read_manifest(path)[:1] for w, path in last.items()}
+    return [w for w, rows in first.items() if not rows or rows[0].get("version") != VERSION]
 
 
 def _download_flowers() -> Path:
@@ -205,9 +247,9 @@ def prepare_large(out: Path | None = None, seed: int = 0) -> dict[str, int]:
     `train` holds whole photographs, for `TrainConfig.data_dir`; `val` and `test` hold pairs of
     128 x 128, at least two of each photograph in each bucket. Returns how many each holds.
     """
-    out = out or default_path("dataset", "large")
+    out = given_path(out or default_path("dataset", "large"))
     train = out / "train"
-    train.mkdir(parents=True, exist_ok=True)
+    writable_folder(train)
     sources = large_sources("train")
     photos = default_path("dataset", "photos")
     for source in sources:

@@ -5,7 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from ..checkpoints import save_model
+from ..config import PAIRS
+from ..data import SIZE
 from ..paths import World, default_path, pair_folders, world_folder, written_whole
+from ..pictures import list_pictures
+from ..results import MARK
 from ..training import Step, TrainConfig, Trainer, run
 from .evaluation import by_bucket, evaluate, methods, read_held_out, table, write_csv
 from .prepare import ensure_prepared, prepare, read_manifest
@@ -56,6 +60,42 @@ def preset(data: Path, save_dir: Path, **changes: Any) -> TrainConfig:
     return TrainConfig(save_dir=save_dir, **folders | PRESET | changes)
 
 
+def on_folders(
+    config: TrainConfig,
+    with_preset: bool = False,
+    data: Path | None = None,
+    size: int | None = None,
+    val: Path | None = None,
+) -> TrainConfig:
+    """A configuration for the folders that a person names; `train --help` says how.
+
+    The preset without `data` is trained on the tutorial's photographs, and validated on theirs.
+    """
+    changes: dict[str, Any] = {}
+    if size is not None or data is not None or val is not None:
+        changes["crop_size"] = size or config.crop_size or SIZE
+    if data is not None:
+        changes["data_dir"] = data
+        if val is None and config.val_dir is None and config.val_occluded_dir is None:
+            changes["held_out"] = config.held_out or held_out_of(len(list_pictures(data)))
+    elif with_preset and config.data_dir is None and config.occluded_dir == PAIRS.occluded:
+        changes["mask_dir"] = PAIRS.mask
+        val = val or default_path("dataset", "val")
+    if val is not None and pair_folders(val).original.is_dir():
+        folders = pair_folders(val)
+        changes["val_occluded_dir"] = folders.occluded
+        changes["val_original_dir"] = folders.original
+        changes["val_mask_dir"] = folders.mask if folders.mask.is_dir() else None
+    elif val is not None:
+        changes["val_dir"] = val
+    return replace(config, **changes)
+
+
+def held_out_of(pictures: int) -> int:
+    """How many of so many pictures to validate on: a tenth, at least one and at most 50."""
+    return min(50, max(1, pictures // 10), pictures - 1)
+
+
 EPOCHS: dict[World, int] = {"photographs": 60, "bricks": 20}
 TRAIN_PAIRS = 4_928  # for shipped weights: crops cost seconds, and vary
 
@@ -71,7 +111,7 @@ def rebuild(world: World) -> None:
     root = default_path("dataset", "many")
     data = world_folder(world, root)
     if len(read_manifest(data / "train" / "manifest.csv")) < TRAIN_PAIRS:
-        prepare(out=root, train_pairs=TRAIN_PAIRS)
+        prepare(out=root, train_pairs=TRAIN_PAIRS, world=world)
     save_dir = default_path("checkpoints", "runs", world)
     config = preset(data, save_dir, epochs=EPOCHS[world], resume=True)
     model = run(Trainer(config))
@@ -92,7 +132,7 @@ def demo() -> None:
 
     Interrupted, it goes on where it was the next time; finished, it starts anew.
     """
-    ensure_prepared()
+    ensure_prepared("bricks")
     config = demo_config()
     trainer = resumed_or_new(config)
     print(
@@ -151,7 +191,7 @@ def report(trainer: Trainer) -> None:
     curve = figures.learning_curve(trainer.history)
     for figure, name in ((grid, "samples.png"), (curve, "curve.png")):
         with written_whole(folder / name) as partial:
-            figure.savefig(partial, format="png", dpi=130)
+            figure.savefig(partial, format="png", dpi=130, metadata=MARK)
 
     scores = evaluate(chosen, test)
     write_csv(scores, test, folder / "table.csv")  # last: it marks the run as reported

@@ -2,16 +2,16 @@
 
 import csv
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from ..paths import Split, default_path
-from ..pictures import list_pictures, read_picture
+from ..paths import Split, default_path, given_path, shipped_path
+from ..pictures import read_picture
+from ..results import photographs_in
 
 BUCKETS: dict[str, tuple[int, int] | None] = {
     "small": (12, 20),  # one box, the range of its sides in pixels
@@ -53,8 +53,9 @@ class Source(NamedTuple):
 
 def tutorial_source(name: str) -> Source:
     """A photograph of dataset/photos, or one that scikit-image or scikit-learn carries."""
-    if default_path("dataset", "photos", name).is_file():
-        return Source(name, lambda: read_picture(default_path("dataset", "photos", name)))
+    path = shipped_path("dataset", "photos", name)
+    if path.is_file():
+        return Source(name, lambda: read_picture(path))
 
     def read() -> Image.Image:
         if name.endswith(".jpg"):
@@ -102,24 +103,38 @@ def brick_source(split: Split) -> Source:
     return Source(f"brick_{split}", lambda: wall.read().crop(box[split]))
 
 
-def folder_sources(folder: str | os.PathLike[str], seed: int) -> dict[Split, list[Source]]:
-    """A folder's photographs, shuffled by the seed: about 15 % each for val and test."""
-    folder = Path(folder)
-    names = list_pictures(folder)
-    if len(names) < 3:
-        raise ValueError(
-            f"{folder}: {len(names)} photograph(s); a split by photograph needs at least 3"
-        )
-    shuffled = np.random.default_rng(seed).permutation(names).tolist()
-    held_out = max(1, round(0.15 * len(names)))
+Folders = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]  # one, or several
 
-    def sources(some: list[str]) -> list[Source]:
-        return [
-            Source(name, partial(read_picture, folder / name, srgb=True)) for name in sorted(some)
-        ]
 
-    return {
-        "test": sources(shuffled[:held_out]),
-        "val": sources(shuffled[held_out : 2 * held_out]),
-        "train": sources(shuffled[2 * held_out :]),
+def photograph_sources(folders: Folders) -> list[Source]:
+    """All photographs of one or several folders; results of `complete` are left out.
+
+    The name is that of the file, behind that of its folder where there are several.
+    """
+    several = [folders] if isinstance(folders, str | os.PathLike) else list(folders)
+    paths = {
+        (folder / name).resolve(): folder / name
+        for folder in map(given_path, several)
+        for name in photographs_in(folder)
     }
+    return [
+        Source(
+            path.name if len(several) == 1 else f"{path.parent.name}/{path.name}",
+            partial(read_picture, path, srgb=True),
+        )
+        for path in paths.values()
+    ]
+
+
+def folder_sources(folders: Folders, seed: int) -> dict[Split, list[Source]]:
+    """The photographs of folders, shuffled by the seed: about 15 % each for val and test."""
+    sources = photograph_sources(folders)
+    if len(sources) < 3:
+        raise ValueError(
+            f"{folders}: {len(sources)} photograph(s); a split by photograph needs at least 3"
+        )
+    order = np.random.default_rng(seed).permutation(len(sources)).tolist()
+    held_out = max(1, round(0.15 * len(sources)))
+    test, val = order[:held_out], order[held_out : 2 * held_out]
+    chosen: dict[Split, list[int]] = {"test": test, "val": val, "train": order[2 * held_out :]}
+    return {split: [sources[i] for i in sorted(some)] for split, some in chosen.items()}

@@ -6,11 +6,9 @@ from typing import Any, NamedTuple
 
 import ipywidgets
 import numpy as np
-from matplotlib.figure import Figure
 
-from .. import figures
 from ..data import difference_mask
-from ..figures import picture_grid, verdict
+from ..figures import Figure, picture_grid, verdict
 from ..paths import default_path
 from ..photographs.evaluation import HeldOut, read_held_out
 from ..pictures import as_jpeg, to_tensor
@@ -51,7 +49,18 @@ def draw_pair(pair: HeldOut, found: Found) -> Figure:
     """Occluded, the found mask over the true one, original; side by side."""
     row = [found.occluded, verdict(found.mask, pair.hole), pair.original]
     titles = ["occluded", "found mask over true mask", "original"]
-    return picture_grid({pair.bucket: row}, titles, side=2.7)
+    alt = f"{in_words(pair, found)}. "
+    alt += "White is found, orange is hole that was missed, blue was wrongly found."
+    return picture_grid({pair.bucket: row}, titles, alt=alt, side=2.7, dpi=80)
+
+
+def in_words(pair: HeldOut, found: Found) -> str:
+    """Which pair it is, and how much of its hole was found."""
+    recall, precision = (
+        "undefined" if np.isnan(share) else f"{share:.1%}"
+        for share in (found.recall, found.precision)
+    )
+    return f"{pair.photograph}, {pair.bucket}: recall {recall}, precision {precision}"
 
 
 class PairBrowser(Panel):
@@ -107,11 +116,5 @@ class PairBrowser(Panel):
     def _update(self, change: Any = None) -> None:
         pair = self.pairs[self.index.value]
         self.found = found = found_mask(pair, self.threshold.value, self.saved_as.value)
-        recall, precision = (
-            "undefined" if np.isnan(share) else f"{share:.1%}"
-            for share in (found.recall, found.precision)
-        )
-        text = f"{pair.photograph}, {pair.bucket}: recall {recall}, precision {precision}"
-        self.numbers.say(text)
-        colours = "White is found, orange is hole that was missed, blue was wrongly found."
-        self.picture.show(figures.show(draw_pair(pair, found), alt=f"{text}. {colours}", dpi=80))
+        self.numbers.say(in_words(pair, found))
+        self.picture.show(draw_pair(pair, found))

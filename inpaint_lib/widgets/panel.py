@@ -1,32 +1,28 @@
 """What all widgets are made of: a column of controls and pictures, and a still of it."""
 
-from base64 import b64encode
+from collections.abc import Sequence
 from html import escape
 from inspect import getdoc
+from pathlib import Path
 from typing import Any
 
+import anywidget
 import ipywidgets
-from IPython.display import Image
+
+from ..figures import Figure
 
 
 class Picture(ipywidgets.HTML):
-    """A PNG with an alternative text, which `ipywidgets.Image` does not have."""
+    """A figure with its alternative text, which `ipywidgets.Image` does not have."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.png = b""
-        self.alt = ""
+        self.figure: Figure | None = None
 
-    def show(self, image: Image) -> None:
-        """Replace what is shown by a picture made by `figures.show`."""
-        self.png = image.data
-        self.alt = image.alt
-        code = b64encode(self.png).decode()
-        # As wide as the page allows, and never wider than drawn: nothing overflows.
-        self.value = (
-            f'<img src="data:image/png;base64,{code}" alt="{escape(self.alt)}"'
-            ' style="max-width:100%; height:auto">'
-        )
+    def show(self, figure: Figure) -> None:
+        """Replace what is shown."""
+        self.figure = figure
+        self.value = figure.html()
 
 
 class Words(ipywidgets.HTML):
@@ -38,20 +34,28 @@ class Words(ipywidgets.HTML):
         self.value = f'<span role="{role}" style="color:{colour}">{escape(text)}</span>'
 
 
-class Panel(ipywidgets.VBox):
-    """A widget of the tutorial: set `picture` and `children` in the constructor.
+class _SliderNames(anywidget.AnyWidget):
+    """Names the sliders beside it for assistive technology; nothing of it is seen."""
 
-    Its output holds `picture` as a PNG, too, so that a page without a kernel (GitHub, nbviewer,
+    _esm = Path(__file__).parent / "slider_names.js"
+
+
+class Panel(ipywidgets.VBox):
+    """A widget of the tutorial: set `picture` and give the rows in the constructor.
+
+    Its output holds `picture` as an image, too, so that a page without a kernel (GitHub, nbviewer,
     a notebook that was just opened) shows that and not an error.
     """
 
     picture: Picture
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        bundle = super()._repr_mimebundle_(**kwargs)
+    def __init__(self, rows: Sequence[ipywidgets.Widget]) -> None:
+        super().__init__([*rows, _SliderNames()])
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
         # The same whatever is shown: saved outputs are compared with new ones.
         bundle["text/plain"] = (getdoc(type(self)) or "").partition("\n")[0]
-        if not self.picture.png:  # nothing to show yet
-            return bundle, {}
-        bundle["image/png"] = b64encode(self.picture.png).decode()
-        return bundle, {"image/png": {"alt": self.picture.alt}}
+        if self.picture.figure is not None:  # else there is nothing to show yet
+            bundle["text/html"] = self.picture.figure.html(small=True)
+        return bundle

@@ -8,13 +8,11 @@ from typing import Any, NamedTuple
 import ipywidgets
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from scipy import ndimage, optimize
 from torch import Tensor
 from torchvision.transforms.v2.functional import adjust_contrast
 
-from .. import figures
-from ..figures import BLUE, GREEN, ORANGE, show_map, show_picture
+from ..figures import BLUE, GREEN, ORANGE, Figure, show_map, show_picture
 from ..metrics import psnr, ssim_map
 from ..photographs import resized, tutorial_source
 from ..photographs.completion import as_picture
@@ -112,10 +110,16 @@ def measure(original: Tensor, picture: Tensor) -> Measured:
     return Measured(l1.item(), psnr(picture, original).item(), similarity.mean().item(), similarity)
 
 
-def draw_distortion(original: Tensor, picture: Tensor, measured: Measured, title: str) -> Figure:
-    """Original, distorted picture, absolute difference and SSIM map, each (1, 3, H, W)."""
+def draw_distortion(
+    original: Tensor, picture: Tensor, measured: Measured, title: str, about: str
+) -> Figure:
+    """Original, distorted picture, absolute difference and SSIM map, each (1, 3, H, W).
+
+    title: above the distorted picture; about: what the alternative text begins with.
+    """
+    alt = f"{about}. Original, distorted, absolute difference; SSIM map, dark where unlike."
     # Fixed places: a layout engine doubles the time. 128 pixels are drawn as 192.
-    figure = Figure(figsize=(8.4, 2.6))
+    figure = Figure(alt, figsize=(8.4, 2.6), dpi=85)
     grid = figure.add_gridspec(
         2,
         4,
@@ -260,9 +264,7 @@ class SSIMExplorer(Panel):
                 f"{measured.l1:.4f}. Choose a lower L1, or another distortion."
             )
         self.notice.say(notice, error=True)
-        figure = draw_distortion(original, picture, measured, f"{kind}, {setting}")
-        alt = f"{text}. Original, distorted, absolute difference; SSIM map, dark where unlike."
-        self.picture.show(figures.show(figure, alt, dpi=85))
+        self.picture.show(draw_distortion(original, picture, measured, f"{kind}, {setting}", text))
         caption = "Tick 'hold L1', then change the distortion: each is added at the same L1"
         if self.hold.value:
             caption = f"L1 held at {wanted:.4f}: the distortions tried so far"

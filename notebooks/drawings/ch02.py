@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Patch, Rectangle
 
-from inpaint_lib.figures import BLUE, GREEN, INK, ORANGE, SHARE, SIGNED, bare
+from inpaint_lib.figures import BLUE, GREEN, INK, ORANGE, SHARE, SIGNED, Figure, bare
 
 # Tints of the palette, for boxes that carry text.
 LIGHT_BLUE = "#D3E7F3"
@@ -63,7 +62,15 @@ def network(occluded: np.ndarray, mask: np.ndarray) -> Figure:
 
     occluded (H, W, 3) and mask (H, W): the two small pictures at its entrance.
     """
-    figure = Figure(figsize=(7.9, 9.3), layout="constrained")
+    figure = Figure(
+        "Diagram of the network from top to bottom. The occluded picture and the mask enter a 7 "
+        "by 7 convolution with 48 output channels. Three gated layers follow. After each, its "
+        "output, the output of one ConvLSTM step and a skip connection from the first "
+        "convolution are added. The ConvLSTM hands its state h and c from step to step. Two "
+        "residual blocks and two convolutions lead to the predicted picture.",
+        figsize=(7.9, 9.3),
+        layout="constrained",
+    )
     ax = figure.subplots()
     ax.set(xlim=(0.9, 8.7), ylim=(-0.1, 9.2), aspect="equal")
     ax.axis("off")
@@ -147,7 +154,13 @@ def squashing(u: np.ndarray, tanh: np.ndarray, sigmoid: np.ndarray, product: np.
 
     u, tanh, sigmoid (N,); product (N, N), rows by the gate's argument, columns by the feature's.
     """
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    figure = Figure(
+        "Left: tanh rises from -1 to 1 and sigmoid from 0 to 1, over values from -5 to 5. "
+        "Right: their product in a plane; it is near -1 and 1 at the two upper corners and near "
+        "0 wherever the gate's argument v is far below zero.",
+        figsize=(9, 3.5),
+        layout="constrained",
+    )
     left, right = figure.subplots(1, 2)
     left.axhline(0, color="0.7", lw=0.8)
     left.plot(u, tanh, color=BLUE, lw=2, label="tanh: a feature, -1 to 1")
@@ -166,20 +179,47 @@ def squashing(u: np.ndarray, tanh: np.ndarray, sigmoid: np.ndarray, product: np.
     return figure
 
 
-def gates(
-    rows: Mapping[str, Mapping[str, np.ndarray]],
+Maps = Mapping[str, Mapping[str, np.ndarray]]  # (H, W) by row and column; a picture (H, W, 3)
+
+
+def gates_by_hand(rows: Maps) -> Figure:
+    """A gate that looks at the mask and one that looks at colours, a row each, as `_gates`."""
+    alt = (
+        "Two rows: what the gate looks at, the feature, the gate, and the product. The feature "
+        "shows vertical edges of the petals and the left and right border of the hole. In the "
+        "first row the gate is black on the hole and one pixel around it, and the product has lost "
+        "the hole's border. In the second row the gate is white on the flower only, and the "
+        "product keeps edges there only, with the hole's right border among them."
+    )
+    return _gates(rows, alt)
+
+
+def untrained_gates(rows: Maps) -> Figure:
+    """Channels of a new gated layer, a row each, as `_gates`; gates from 0.3 to 0.7."""
+    alt = (
+        "Two channels of an untrained gated layer: feature, gate and product. The gates are a "
+        "middle grey, between 0.3 and 0.7, with a faint outline of the petals; the hole is a flat "
+        "square with a border."
+    )
+    return _gates(rows, alt, feature_limit=0.4, gate_limits=(0.3, 0.7))
+
+
+def _gates(
+    rows: Maps,
+    alt: str,
     feature_limit: float = 1.0,
     gate_limits: tuple[float, float] = (0.0, 1.0),
 ) -> Figure:
-    """Features, gates and products (H, W), a row for each layer or channel.
+    """Features, gates and products, a row for each layer or channel.
 
-    rows: by name of the row, maps by name of the column; the last three columns are the feature,
-    the gate and their product, and what comes before is drawn as a picture.
+    The last three columns are the feature, the gate and their product; what comes before is drawn
+    as a picture.
     """
     down = len(rows)
     across = len(next(iter(rows.values())))
     width = 9 if across > 3 else 7.6
-    figure = Figure(figsize=(width, width / across * down + 0.75), layout="constrained")
+    size = (width, width / across * down + 0.75)
+    figure = Figure(alt, figsize=size, dpi=85, layout="constrained")
     grid = figure.add_gridspec(down + 1, across, height_ratios=[1.0] * down + [0.05])
     signed: Any = {"cmap": SIGNED, "vmin": -feature_limit, "vmax": feature_limit}
     share: Any = {"cmap": SHARE, "vmin": gate_limits[0], "vmax": gate_limits[1]}
@@ -205,7 +245,14 @@ def carried(steps: Sequence[Mapping[str, np.ndarray]], channels: Sequence[int]) 
     Rows are the names, columns the steps, once for each of the channels named.
     """
     names = list(steps[0])
-    figure = Figure(figsize=(9, 4.1), layout="constrained")
+    figure = Figure(
+        "Maps of two channels after each of three steps: the input x, the cell state c, the "
+        "hidden state h. The flower and the hole are seen in all of them. From step to step c "
+        "grows stronger while keeping its pattern; h looks like c, at about half its size.",
+        figsize=(9, 4.1),
+        dpi=85,
+        layout="constrained",
+    )
     parts = figure.subfigures(1, len(channels), wspace=0.04, squeeze=False)[0]
     for part, channel in zip(parts, channels, strict=True):
         part.suptitle(f"channel {channel}", fontsize=11)
@@ -231,7 +278,14 @@ def costs(parameters: Mapping[str, int], work: Mapping[str, int], spared: int) -
 
     spared: the multiply-adds of the ConvLSTM that fall away when zeros are not convolved.
     """
-    figure = Figure(figsize=(9, 3.3), layout="constrained")
+    figure = Figure(
+        "Two bar charts. Parameters: ConvLSTM 166 thousand, 42 percent; gated layers 125; "
+        "residual blocks 84; output 14; input 9. Multiply-adds per pixel: ConvLSTM 498 "
+        "thousand, 68 percent, a sixth of the bar hatched as not computed; gated layers 124; "
+        "residual blocks 83; output 14; input 9.",
+        figsize=(9, 3.3),
+        layout="constrained",
+    )
     left, right = figure.subplots(1, 2, sharey=True)
     for ax, counts in ((left, parameters), (right, work)):
         total = sum(counts.values())
@@ -266,7 +320,14 @@ def receptive_fields(picture: np.ndarray, widths: Mapping[str, int], reach: np.n
     picture (H, W, 3); widths in pixels by stage; reach (S, S), the summed size of the gradient
     of the centre's prediction, zero outside of the receptive field. Both panels show S x S pixels.
     """
-    figure = Figure(figsize=(9, 4.3), layout="constrained")
+    figure = Figure(
+        "Left: the middle 65 pixels of the flower, with its 48 pixel hole; seven nested squares "
+        "around the middle, the largest 29 pixels wide, all of them inside the hole. Right: the "
+        "influence of each of the 29 by 29 pixels on the prediction, strongest in the middle "
+        "and weaker by many powers of ten in the corners.",
+        figsize=(9, 4.3),
+        layout="constrained",
+    )
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     half = reach.shape[0] // 2 + 0.5
     middle = picture.shape[0] // 2
@@ -311,7 +372,15 @@ def blind_centre(
     """
     panels = {**pictures, **differences}
     across = len(panels)
-    figure = Figure(figsize=(9.4, 9 / across + 0.3), layout="constrained")
+    figure = Figure(
+        "A flower and a drum with a black hole of 48 pixels, and how much the untrained "
+        "network's prediction for each differs from one colour. A frame marks the middle 20 by "
+        "20 pixels of the hole. In both predictions it is white: no difference. Around it the "
+        "difference grows.",
+        figsize=(9.4, 9 / across + 0.3),
+        dpi=85,
+        layout="constrained",
+    )
     axes = figure.subplots(1, across)
     for ax, (title, picture) in zip(axes, panels.items(), strict=True):
         if title in pictures:
@@ -332,7 +401,15 @@ def patches(picture: np.ndarray, parts: np.ndarray) -> Figure:
     parts (r * r, H / r, W / r, 3): a small picture for each row and column within a patch.
     """
     r = round(len(parts) ** 0.5)
-    figure = Figure(figsize=(9.6, 3.5), layout="constrained")
+    figure = Figure(
+        "Left: the flower at 128 by 128 pixels. Middle: a grid of four by four small pictures "
+        "of 32 by 32 pixels, by row and column of the pixel within its patch. All show the "
+        "whole flower, coarsely. Right: the difference of the first and the last, strong along "
+        "the petals' edges.",
+        figsize=(9.6, 3.5),
+        dpi=85,
+        layout="constrained",
+    )
     widths = [1.0, 1.08, 1.08]
     parts_of = figure.subfigures(1, 3, squeeze=False, wspace=0.03, width_ratios=widths)
     left, middle, right = parts_of[0]
@@ -361,7 +438,13 @@ def patches(picture: np.ndarray, parts: np.ndarray) -> Figure:
 
 def looks(fields: Mapping[str, np.ndarray]) -> Figure:
     """Which inputs one pixel looks at: for each title a map (S, S), zero where it does not."""
-    figure = Figure(figsize=(8, 4), layout="constrained")
+    figure = Figure(
+        "Two grids. Left: with masked convolutions a pixel depends on pixels above it and to "
+        "its left, not on itself, nor on anything to its right or below. Right: without masks "
+        "it depends on a square of 13 by 13 pixels around it.",
+        figsize=(8, 4),
+        layout="constrained",
+    )
     axes = figure.subplots(1, len(fields), squeeze=False)[0]
     for ax, (title, field) in zip(axes, fields.items(), strict=True):
         size = field.shape[0]

@@ -17,7 +17,8 @@ from PIL import Image, ImageCms, features
 
 from inpaint_lib import complete
 from inpaint_lib.formats import LIMIT
-from inpaint_lib.pictures import PictureWarning, list_pictures, read_picture, save_png
+from inpaint_lib.pictures import PictureWarning, list_pictures, read_picture, upright_rgb
+from inpaint_lib.results import save_png
 
 SIZE = (30, 20)
 SRGB = ImageCms.createProfile("sRGB")
@@ -159,8 +160,6 @@ def test_a_profile_that_cannot_be_used_is_named_and_costs_nothing(said, mode, br
 def test_a_resolution_that_is_none_is_left_out(tmp_path, dpi):
     image = photo()
     image.info["dpi"] = dpi
-    from inpaint_lib.pictures import upright_rgb
-
     save_png(upright_rgb(image), tmp_path / "x.png")
     assert "dpi" not in Image.open(tmp_path / "x.png").info
 

@@ -16,7 +16,12 @@ from playwright.sync_api import Locator, expect
 
 from .conftest import Notebook
 
-CELL = "from inpaint_lib.widgets import CompletionStudio\nCompletionStudio()"
+# Shown twice: all tests but one look at the second view alone.
+CELLS = (
+    "from inpaint_lib.widgets import CompletionStudio\nstudio = CompletionStudio()\nstudio",
+    "studio",
+)
+PAINTED = "element => element.querySelector('.studio-tint').toDataURL()"
 A_DROP = """() => {
   const dropped = new DataTransfer();
   dropped.items.add(new File(["no picture"], "note.txt"));
@@ -73,9 +78,14 @@ class Studio:
 
 @pytest.fixture(scope="module")
 def studio(shared_notebook: Callable[..., Notebook]) -> Studio:
-    book = shared_notebook(CELL)
+    book = shared_notebook(*CELLS)
     book.heighten()
-    panel = book.output()
+    return view(book, -1)
+
+
+def view(book: Notebook, cell: int) -> Studio:
+    """The studio as the output of a cell shows it."""
+    panel = book.output(cell)
     return Studio(
         book,
         panel,
@@ -179,6 +189,33 @@ def test_opens_50_megapixels_by_path_and_takes_a_stroke_while_it_completes_one(s
     studio.drag((0.3, 0.6), (0.35, 0.6))
     expect(studio.hint).to_contain_text(re.compile(r"Completed [\d,]{7,} pixels"))
     expect(studio.after).to_be_visible()
+
+
+def test_two_views_agree_in_what_is_painted_undone_and_compared(studio, files):
+    first = view(studio.book, 0)
+    studio.open_own(files["own"], "twice.png")
+    studio.paint_box()
+    expect(first.hint).to_contain_text(re.compile(r"Completed 4,\d\d\d pixels"))
+    first.button("Brush").click()
+    first.panel.get_by_role("slider", name="Brush size").fill("40")
+    studio.drag((0.2, 0.6), (0.3, 0.6))
+    expect(first.hint).to_contain_text(re.compile(r"Completed [67],\d\d\d pixels"))
+    assert first.panel.evaluate(PAINTED) == studio.panel.evaluate(PAINTED)
+
+    first.panel.get_by_role("slider", name="Before and after").fill("30")
+    expect(studio.after).to_have_css("clip-path", "inset(0px 0px 0px 30%)")
+    first.button("Clear").click()
+    expect(studio.hint).to_contain_text("twice.png, 512 x 512 px. Now paint")
+    expect(studio.button("Clear")).to_be_disabled()
+    for pixels in (r"[67],\d\d\d", r"4,\d\d\d"):  # by turns, each takes back what the other did
+        studio.button("Undo").click()
+        expect(first.hint).to_contain_text(re.compile(f"Completed {pixels} pixels"))
+        first, studio = studio, first
+    assert first.panel.evaluate(PAINTED) == studio.panel.evaluate(PAINTED)
+    studio.button("Undo").click()
+    expect(first.hint).to_contain_text("Now paint")
+    for one in (first, studio):
+        expect(one.button("Undo")).to_be_disabled()
 
 
 def test_nothing_overflows_and_the_dark_theme_is_legible(studio):

@@ -22,7 +22,7 @@ def test_shows_a_pair_at_once_and_follows_buttons_sliders_and_keys(notebook):
     panel.get_by_role("button", name="Previous").click()
     expect(words).to_have_text(first)
 
-    threshold = panel.get_by_role("slider").nth(1)
+    threshold = panel.get_by_role("slider", name="threshold")
     threshold.focus()
     for _ in range(20):  # as fast as keys can be pressed
         threshold.press("ArrowRight")

@@ -13,7 +13,7 @@ def test_distorts_and_holds_l1_while_the_distortion_changes(notebook):
     words = panel.get_by_role("status")
     expect(words).to_contain_text("dog, blur, sigma 1.60 pixels: L1 0.0316")
     expect(panel.get_by_role("img", name=re.compile("SSIM map"))).to_be_visible()
-    strength, l1 = panel.get_by_role("slider").all()
+    strength, l1 = (panel.get_by_role("slider", name=name) for name in ("strength", "L1"))
     locked = re.compile("true")
     tracks = panel.locator(".noUi-target")
     expect(tracks.nth(1)).to_have_attribute("disabled", locked)

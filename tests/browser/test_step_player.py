@@ -16,7 +16,9 @@ def test_plays_steps_and_drags_the_hole_past_the_receptive_field(notebook):
     picture = panel.get_by_role("img", name=re.compile("maps of channel"))
     expect(picture).to_be_visible()
 
-    hole, channel, step = (panel.get_by_role("slider").nth(n) for n in range(3))
+    hole, channel, step = (
+        panel.get_by_role("slider", name=name) for name in ("hole, px", "channel", "step")
+    )
     hole.focus()
     for _ in range(20):  # as fast as keys can be pressed
         hole.press("ArrowLeft")

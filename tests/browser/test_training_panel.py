@@ -68,7 +68,7 @@ def test_a_run_is_driven_killed_and_resumed(notebook, cells):
     # The forecast follows a slider, and ends on its last value.
     forecast = panel.get_by_role("status").first
     row = panel.locator(".widget-hslider", has_text="layers")
-    layers = row.get_by_role("slider")
+    layers = panel.get_by_role("slider", name="layers")
     layers.focus()
     before = forecast.inner_text()
     for _ in range(10):

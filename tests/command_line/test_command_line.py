@@ -5,10 +5,11 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from factories import training
+from factories import save_picture, training
 from PIL import Image
 
 from inpaint_lib import __main__ as command_line
@@ -18,8 +19,10 @@ from inpaint_lib.checkpoints import load_model
 from inpaint_lib.photographs import evaluation
 from inpaint_lib.photographs.pairs import held_out_pairs
 from inpaint_lib.photographs.prepare import write_pairs
+from inpaint_lib.photographs.recipes import LARGE, PRESET, preset
 from inpaint_lib.photographs.sources import Source
 from inpaint_lib.pictures import read_picture
+from inpaint_lib.training import TrainConfig
 
 
 def test_help_names_the_commands():
@@ -35,6 +38,7 @@ def test_help_names_the_commands():
     [
         ("prepare", ["--photos", "--flowers102", "--out", "--train-pairs", "--per-bucket"]),
         ("train", ["--occluded-dir", "--save-dir", "--epochs", "--lr", "--resume", "--overwrite"]),
+        ("train", ["--preset", "--large", "--data", "--size", "--val", "torchrun", "sqrt(k)"]),
         ("evaluate", ["--checkpoint", "--world", "--split", "--photos", "--seed", "--out", "val"]),
         ("complete", ["PATH", "--box", "--mask", "--checkpoint", "--out", "--overwrite", "PNG"]),
         ("demo", ["brick wall", "minutes"]),
@@ -55,9 +59,64 @@ def test_train_trains(inpaint, pairs, tmp_path):
     assert (tmp_path / "run" / "model_epoch1.pth").is_file()
 
 
+def asked(inpaint, monkeypatch, *arguments) -> TrainConfig:
+    """The configuration that a command line means."""
+    seen = []
+    monkeypatch.setattr(command_line, "Trainer", lambda config: seen.append(config) or Mock(rank=1))
+    monkeypatch.setattr(command_line, "run", lambda trainer, *tell: None)
+    assert inpaint("train", *arguments) == 0
+    return seen[0]
+
+
+@pytest.mark.parametrize(("flag", "recipe"), [("--preset", PRESET), ("--large", LARGE)])
+def test_the_preset_gives_the_options_their_defaults(inpaint, monkeypatch, tmp_path, flag, recipe):
+    for i in range(30):
+        save_picture(tmp_path / f"{i}.png")
+    config = asked(inpaint, monkeypatch, flag, "--data", tmp_path, "--lr", 3e-4)
+    chosen = {"data_dir": tmp_path, "lr": 3e-4, "held_out": 3}
+    assert {name: getattr(config, name) for name in recipe | chosen} == recipe | chosen
+    assert asked(inpaint, monkeypatch, flag, "--data", tmp_path, "--size", 40).crop_size == 40
+    assert config.val_dir is config.val_occluded_dir is None
+
+
+def test_the_preset_without_a_folder_trains_on_the_tutorials_photographs(inpaint, monkeypatch):
+    config = asked(inpaint, monkeypatch, "--preset")
+    made = preset(paths.default_path("dataset"), config.save_dir)
+    assert config == made
+
+
+def test_a_folder_of_pictures_needs_no_other_option(inpaint, monkeypatch, tmp_path):
+    for i in range(2):
+        save_picture(tmp_path / f"{i}.png")
+    config = asked(inpaint, monkeypatch, "--data", tmp_path)
+    assert (config.data_dir, config.crop_size, config.held_out) == (tmp_path, 128, 1)
+    assert config.norm == "batch"
+
+
+def test_val_is_a_folder_of_pairs_or_of_pictures(inpaint, monkeypatch, pairs, tmp_path):
+    pictures = pairs / "original_images"
+    config = asked(inpaint, monkeypatch, "--preset", "--data", pictures, "--val", pairs)
+    assert (config.val_occluded_dir, config.val_dir) == (pairs / "occluded_images", None)
+    assert (config.val_mask_dir, config.held_out) == (pairs / "masks", 0)
+    config = asked(inpaint, monkeypatch, "--preset", "--data", pictures, "--val", pictures)
+    assert (config.val_occluded_dir, config.val_dir, config.held_out) == (None, pictures, 0)
+
+
+def test_a_folder_of_pictures_is_trained_and_validated_on(inpaint, pairs, tmp_path, capsys):
+    small = ("--epochs=1", "--hidden-channels=4", "--num-layers=1", "--device=cpu")
+    pictures = pairs / "original_images"
+    options = ("--preset", "--data", pictures, "--size=20", *small)
+    assert inpaint("train", *options, f"--save-dir={tmp_path / 'run'}") == 0
+    assert "5 pictures are kept in the memory of cpu" in capsys.readouterr().out
+    log = (tmp_path / "run" / "training_log.txt").read_text().splitlines()
+    assert float(log[1].split("\t")[8]) > 0
+    with pytest.raises(SystemExit):
+        inpaint("train", "--data")
+
+
 def test_train_without_arguments_is_the_originals_script(inpaint, monkeypatch):
     seen = []
-    monkeypatch.setattr(command_line, "Trainer", seen.append)
+    monkeypatch.setattr(command_line, "Trainer", lambda config: seen.append(config) or Mock(rank=1))
     monkeypatch.setattr(command_line, "run", lambda trainer: None)
     inpaint("train")
     (config,) = seen

@@ -10,9 +10,9 @@ from PIL import Image
 from torchvision import transforms
 
 from inpaint_lib import ImageCompletionDataset
-from inpaint_lib.crops import PicturesInMemory
 from inpaint_lib.data import PairsInMemory, as_float
 from inpaint_lib.pictures import PictureWarning, read_picture
+from inpaint_lib.squares import Pictures, PicturesInMemory
 
 WIDTH, HEIGHT = 48, 40
 HOLE = np.zeros((HEIGHT, WIDTH), dtype=bool)
@@ -407,7 +407,7 @@ def place_in(square: np.ndarray, picture: np.ndarray) -> tuple[int, int] | None:
 
 def test_squares_are_cut_from_each_picture_at_each_of_its_scales_and_anywhere(tmp_path):
     pictures = photographs(tmp_path, (33, 40), (20, 90))
-    data = PicturesInMemory(tmp_path, 16)
+    data = PicturesInMemory(Pictures(tmp_path, 16))
     levels = [[0, 1, 2], [0]]  # 33, 23, 16 pixels high; 20, and 14 would be too low
     sizes = [[scaled(p, k) for k in ks] for p, ks in zip(pictures, levels, strict=True)]
     owner = [0] * 4 + [1] * 5  # 2 x 2 squares of 16 x 16 fit into the first, 1 x 5 into the other
@@ -433,14 +433,14 @@ def test_squares_are_cut_from_each_picture_at_each_of_its_scales_and_anywhere(tm
 
 def test_at_most_so_many_scales_are_kept(tmp_path):
     photographs(tmp_path, (64, 64))
-    assert len(PicturesInMemory(tmp_path, 16).levels) == 5
-    assert len(PicturesInMemory(tmp_path, 16, scales=2).levels) == 2
+    assert len(PicturesInMemory(Pictures(tmp_path, 16)).levels) == 5
+    assert len(PicturesInMemory(Pictures(tmp_path, 16, scales=2)).levels) == 2
 
 
 @pytest.mark.parametrize(("size", "enlarged"), [((9, 30), (16, 53)), ((12, 12), (16, 16))])
 def test_pictures_smaller_than_the_square_are_enlarged(tmp_path, size, enlarged):
     [picture] = photographs(tmp_path, size)
-    data = PicturesInMemory(tmp_path, 16)
+    data = PicturesInMemory(Pictures(tmp_path, 16))
     resized = Image.fromarray(picture).resize(enlarged[::-1], Image.Resampling.LANCZOS)
     assert len(data) == enlarged[1] // 16
     square = data.draw([0], torch.Generator().manual_seed(0)).original[0].permute(1, 2, 0).numpy()
@@ -450,14 +450,14 @@ def test_pictures_smaller_than_the_square_are_enlarged(tmp_path, size, enlarged)
 @pytest.mark.parametrize("count", [1, 3, 7, 25])
 def test_an_epoch_has_as_many_squares_as_asked_for(tmp_path, count):
     photographs(tmp_path, (33, 40), (20, 90))
-    data = PicturesInMemory(tmp_path, 16, count=count)
+    data = PicturesInMemory(Pictures(tmp_path, 16, count=count))
     assert len(data) == count
     assert len(data.draw(list(range(count)), torch.Generator()).original) == count
 
 
 def test_squares_follow_from_their_generator_in_part_as_in_whole(tmp_path):
     photographs(tmp_path, (33, 40), (20, 90))
-    data = PicturesInMemory(tmp_path, 16, count=6)
+    data = PicturesInMemory(Pictures(tmp_path, 16, count=6))
 
     def drawn(indices: list[int], part: tuple[int, int], seed: int = 3) -> torch.Tensor:
         return data.draw(indices, torch.Generator().manual_seed(seed), part).original
@@ -471,7 +471,7 @@ def test_squares_follow_from_their_generator_in_part_as_in_whole(tmp_path):
 
 def test_an_item_to_look_at_is_the_same_each_time_with_a_hole_in_its_middle(tmp_path):
     photographs(tmp_path, (33, 40))
-    data = PicturesInMemory(tmp_path, 16)
+    data = PicturesInMemory(Pictures(tmp_path, 16))
     occluded, original, mask = data[1]
     assert torch.equal(original, data[1].original)
     assert set(mask.unique().tolist()) == {0, 255}
@@ -481,11 +481,11 @@ def test_an_item_to_look_at_is_the_same_each_time_with_a_hole_in_its_middle(tmp_
 
 def test_a_folder_without_pictures_and_a_damaged_picture_are_named(tmp_path):
     with pytest.raises(ValueError, match="no pictures"):
-        PicturesInMemory(tmp_path, 16)
+        PicturesInMemory(Pictures(tmp_path, 16))
     photographs(tmp_path, (33, 40), (20, 90))
     (tmp_path / "1.png").write_bytes(b"not a picture")
     with pytest.raises(ValueError, match=r"1\.png: cannot be read"):
-        PicturesInMemory(tmp_path, 16)
+        PicturesInMemory(Pictures(tmp_path, 16))
 
 
 def test_a_tensor_of_floats_is_passed_on_as_it_is():

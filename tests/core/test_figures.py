@@ -1,15 +1,18 @@
 """Figures: what they show, and that they say what it is."""
 
 import io
+import re
 import subprocess
 import sys
+from base64 import b64decode
+from html import unescape
 
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
+from PIL import Image
 
-from inpaint_lib.figures import FRAME, learning_curve, picture_grid, sample_grid
+from inpaint_lib.figures import FRAME, Figure, learning_curve, picture_grid, sample_grid
 
 
 def picture(seed: int, side: int = 12) -> np.ndarray:
@@ -122,3 +125,54 @@ def test_drawing_needs_no_window_and_leaves_no_open_figure_behind():
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def kept_image(figure: Figure) -> tuple[str, Image.Image]:
+    """The alternative text and the picture that a saved notebook has of a figure."""
+    html = figure._repr_mimebundle_()["text/html"]
+    [(alt, data)] = re.findall(r'<img alt="([^"]*)".*? src="data:image/\w+;base64,([^"]*)">', html)
+    return unescape(alt), Image.open(io.BytesIO(b64decode(data)))
+
+
+def test_a_figure_shows_itself_with_its_text_and_says_it_where_nothing_can_be_shown():
+    text = 'A "line" & <two> dots'
+    figure = Figure(text, figsize=(3, 2), dpi=80)
+    figure.subplots().plot([0, 1], [0, 1])
+    assert kept_image(figure)[0] == text
+    assert figure._repr_mimebundle_()["text/plain"] == text
+    assert f'width="{3 * 80}"' in figure.html()
+
+
+def test_a_figure_is_kept_at_twice_its_resolution_and_stays_as_it_is():
+    figure = Figure("a line", figsize=(3, 2), dpi=80)
+    figure.subplots().plot([0, 1], [0, 1])
+    assert kept_image(figure)[1].size == (2 * 240, 2 * 160)
+    assert figure.dpi == 80
+
+
+def gradient(channels: tuple[int, ...]) -> np.ndarray:
+    """Smooth colours, (128, 128, 3) uint8, that differ in these channels."""
+    shades = np.zeros((128, 128, 3), dtype=np.uint8)
+    across = np.linspace(0, 255, 128).astype(np.uint8)
+    for channel, values in zip(channels, (across[None], across[:, None]), strict=False):
+        shades[..., channel] = values
+    return shades
+
+
+@pytest.mark.parametrize("channels", [(0,), (0, 1)], ids=["few colours", "many colours"])
+def test_what_is_kept_of_a_photograph_is_smaller_and_looks_the_same(channels):
+    figure = picture_grid({"": [gradient(channels)]}, side=2)
+    drawn = figure.drawn()
+    _, kept = kept_image(figure)
+    assert len(figure.html(small=True)) < len(figure.html())
+    lost = np.abs(np.asarray(kept.convert("RGB")).astype(int) - np.asarray(drawn))
+    assert lost.mean() < 1.5
+    assert np.percentile(lost[100:-100, 100:-100], 99) < 8  # inside, no step is seen
+
+
+def test_a_grid_tells_how_many_pictures_it_has_and_their_names():
+    rows = {"occluded": [picture(0), picture(1)], "ours": [picture(2), picture(3)]}
+    figure = picture_grid(rows, ["small\n30 dB", "large"], alt="Ours is sharp.")
+    expected = "Pictures in 2 rows (occluded, ours) and 2 columns (small 30 dB, large)."
+    assert figure.alt == f"{expected} Ours is sharp."
+    assert picture_grid({"": [picture(0)]}).alt == "Pictures in 1 row and 1 column."

@@ -20,7 +20,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves, tree_map
 
-from inpaint_lib import PixelRNN, push_pull, thin_plate, training
+from inpaint_lib import PixelRNN, feed, push_pull, thin_plate, training
 from inpaint_lib.crops import crop_and_cover
 from inpaint_lib.data import Batch
 from inpaint_lib.training import TrainConfig, Trainer, completion_loss
@@ -186,6 +186,7 @@ def test_a_trainer_on_a_pretended_gpu_waits_for_nothing(
 ):
     """All of the loop but autograd's engine, which wants a real device: gradients are put there."""
     monkeypatch.setattr(training, "choose_device", torch.device)
+    monkeypatch.setattr(feed, "memory_of", lambda device: 10**9)
     monkeypatch.setattr(torch.cuda.amp.common, "amp_definitely_not_available", lambda: False)
     data = {"data_dir": pictures, "epoch_size": 6} if source == "pictures" else {"in_memory": True}
     config = TrainConfig(

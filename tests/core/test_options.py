@@ -38,6 +38,7 @@ OUT_OF_RANGE = [
     ("longest_hole", 0),
     ("longest_hole", -3),
     ("num_workers", -1),
+    ("held_out", -1),
     ("grad_clip", 0.0),
     ("grad_clip", -1.0),
     ("grad_clip", float("nan")),

@@ -420,8 +420,9 @@ def test_schedules_step_with_every_step(pairs, tmp_path, schedule):
 
 
 def test_training_reads_the_same_with_worker_processes(pairs, tmp_path):
-    one = run(Trainer(config_for(pairs, tmp_path / "one", fresh_holes=True)))
-    two = run(Trainer(config_for(pairs, tmp_path / "two", fresh_holes=True, num_workers=1)))
+    changes = {"fresh_holes": True, "in_memory": False}
+    one = run(Trainer(config_for(pairs, tmp_path / "one", **changes, num_workers=0)))
+    two = run(Trainer(config_for(pairs, tmp_path / "two", **changes, num_workers=2)))
     assert same_weights(weights(one), weights(two))
 
 
@@ -707,7 +708,9 @@ def test_pictures_of_any_size_need_a_crop_size(pictures, tmp_path):
 
 def test_pairs_in_memory_train_as_pairs_on_disk_do(pairs, tmp_path):
     changes = {"fresh_holes": True, "turns": True}
-    disk = run(Trainer(config_for(pairs, tmp_path / "disk", **changes)))
+    disk = run(
+        Trainer(config_for(pairs, tmp_path / "disk", **changes, in_memory=False, num_workers=0))
+    )
     memory = run(Trainer(config_for(pairs, tmp_path / "memory", **changes, in_memory=True)))
     assert same_weights(weights(disk), weights(memory))
 

@@ -2,6 +2,7 @@
 
     python tests/gpu/run.py --out gpu_records --minutes 12
     python tests/gpu/run.py --out gpu_records --quick      # on a CPU, tiny, in less than a minute
+    python tests/gpu/run.py --out notebooks/records/two_cores --device cpu --stages speed
 
 Four stages, each of which leaves a file and is passed over when it is there, so that an
 interrupted call can be repeated: `checks` (checks.txt), `speed` (speed.tsv, one change at a
@@ -92,10 +93,18 @@ class QuickWalk(Walk):
         pair_folders(more).original.rename(self.large / "train")
 
 
+def processor_name() -> str:
+    """As Linux tells it, where it does."""
+    about = Path("/proc/cpuinfo")
+    lines = about.read_text().splitlines() if about.is_file() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine()
+
+
 def describe(walk: Walk) -> None:
     """device.json: what the records were made on."""
     device = torch.device(walk.device)
-    name = platform.processor() or platform.machine()
+    name = processor_name()
     memory = 0.0
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
@@ -107,6 +116,7 @@ def describe(walk: Walk) -> None:
         "CUDA": torch.version.cuda,
         "Python": platform.python_version(),
         "processors": os.cpu_count(),
+        "threads": torch.get_num_threads(),
         "date": date.today().isoformat(),
     }
     (walk.out / "device.json").write_text(json.dumps(about, indent=1) + "\n")
@@ -133,15 +143,18 @@ def synchronize() -> None:
         torch.accelerator.synchronize()
 
 
-def pictures_a_second(steps: Iterator[int], seconds: float) -> float:
-    """Pictures in a second; each item of `steps` says how many pictures its step took."""
-    for _ in range(8):  # kernels are loaded and chosen
+def pictures_a_second(steps: Iterator[int], seconds: float, at_once: int = 4) -> float:
+    """Pictures in a second; each item of `steps` says how many pictures its step took.
+
+    at_once: steps between two looks at the clock, for which a GPU has to be waited for.
+    """
+    for _ in range(2 * at_once):  # kernels are loaded and chosen
         next(steps)
     synchronize()
     began = time.monotonic()
     pictures = 0
     while time.monotonic() - began < seconds:
-        for _ in range(4):
+        for _ in range(at_once):
             pictures += next(steps)
         synchronize()
     return pictures / (time.monotonic() - began)
@@ -208,18 +221,22 @@ def measure_speed(walk: Walk) -> None:
         ),
         "plain network, batch 4, bfloat16, compiled": lambda: plain_run("j", **low, compile=True),
     }
-    if walk.quick:  # compiling takes minutes on a CPU
-        rows.popitem()
+    seconds = 0.1 if walk.quick else 3.0
+    at_once = 4
+    if torch.device(walk.device).type == "cpu":
+        rows.popitem()  # compiling takes minutes there
+        seconds = 0.1 if walk.quick else 20.0
+        at_once = 1
     lines = ["what\tpictures a second\tpeak memory in GB"]
     for name, make in rows.items():
         try:
             if torch.device(walk.device).type == "cuda":
                 torch.cuda.reset_peak_memory_stats()
-            speed = pictures_a_second(make(), 0.1 if walk.quick else 3.0)
-            peak = 0.0
+            speed = pictures_a_second(make(), seconds, at_once)
+            peak = ""  # of a CPU's memory it is not known who has it
             if torch.device(walk.device).type == "cuda":
-                peak = torch.cuda.max_memory_allocated() / 1e9
-            lines.append(f"{name}\t{speed:.1f}\t{peak:.2f}")
+                peak = f"{torch.cuda.max_memory_allocated() / 1e9:.2f}"
+            lines.append(f"{name}\t{speed:.1f}\t{peak}")
         except Exception as error:  # written down; the others are still measured
             lines.append(f"{name}\tFAILED: {type(error).__name__}: {str(error)[:300]}\t")
         walk.say(lines[-1])
@@ -323,13 +340,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("gpu_records"))
     parser.add_argument("--minutes", type=float, default=12)
     parser.add_argument("--stages", default=",".join(STAGES))
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, ...; the best there is by default")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, on the CPU")
     options = parser.parse_args()
     if options.quick:
         with tempfile.TemporaryDirectory() as folder:
             take(QuickWalk(options.out, options.minutes, Path(folder)), options.stages.split(","))
     else:
-        device = str(choose_device())
+        device = str(choose_device(options.device))
         take(Walk(options.out, options.minutes, device), options.stages.split(","))
 
 

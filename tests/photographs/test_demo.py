@@ -20,7 +20,7 @@ def tiny(tmp_path, monkeypatch):
 
     for place in (module, paths):
         monkeypatch.setattr(place, "default_path", here)
-    monkeypatch.setattr(module, "ensure_prepared", lambda: None)
+    monkeypatch.setattr(module, "ensure_prepared", lambda world: None)
     small = replace(module.demo_config(), epochs=2, batch_size=8, hidden_channels=4)
     monkeypatch.setattr(module, "demo_config", lambda: replace(small))
     return small.save_dir

@@ -438,21 +438,41 @@ def test_without_a_network_flowers102_says_what_else_to_do(tmp_path, monkeypatch
 
 
 def test_what_this_version_has_prepared_is_not_made_again(monkeypatch, tmp_path):
-    calls = []
+    made = []
     for place in (module, paths):
         monkeypatch.setattr(place, "default_path", lambda *parts: tmp_path.joinpath(*parts))
-    monkeypatch.setattr(module, "prepare", lambda: calls.append(1))
+    monkeypatch.setattr(module, "prepare", lambda world: made.append(world))
     manifests = [tmp_path / "dataset" / "test", tmp_path / "dataset" / "bricks" / "test"]
     for folder in manifests:
         folder.mkdir(parents=True)
+    module.ensure_prepared("bricks")
+    assert made == ["bricks"]
     module.ensure_prepared()
-    assert len(calls) == 1  # nothing there
+    assert made == ["bricks", "photographs", "bricks"]  # nothing there
     for folder in manifests:
         (folder / "manifest.csv").write_text("name,seed\na.png,0\n")
     module.ensure_prepared()
-    assert len(calls) == 2  # made before there were versions
-    for folder in manifests:
-        text = f"name,version\na.png,{module.VERSION}\n"
-        (folder / "manifest.csv").write_text(text)
+    assert len(made) == 5  # made before there were versions
+    text = f"name,version\na.png,{module.VERSION}\n"
+    (manifests[0] / "manifest.csv").write_text(text)
     module.ensure_prepared()
-    assert len(calls) == 2
+    assert made[5:] == ["bricks"]
+    (manifests[1] / "manifest.csv").write_text(text)
+    module.ensure_prepared()
+    assert len(made) == 6
+
+
+def test_one_world_alone_is_prepared_as_with_the_other(tmp_path):
+    both = prepare(out=tmp_path / "both", train_pairs=4, per_bucket=1)
+    wall = prepare(out=tmp_path / "wall", train_pairs=4, per_bucket=1, world="bricks")
+    assert len(both) == 6
+    assert len(wall) == 3
+    files = [file for file in (tmp_path / "wall").rglob("*") if file.is_file()]
+    assert len(files) > 20
+    for file in files:
+        name = file.relative_to(tmp_path / "wall")
+        assert file.read_bytes() == (tmp_path / "both" / name).read_bytes(), name
+    with pytest.raises(ValueError, match="world 'roof': choose one of 'photographs', 'bricks'"):
+        prepare(out=tmp_path, world="roof")
+    with pytest.raises(ValueError, match="choose one of them"):
+        prepare(photos=tmp_path, world="bricks")

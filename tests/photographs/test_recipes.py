@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from inpaint_lib import PixelRNN, load_model
+from inpaint_lib.paths import world_folder
 from inpaint_lib.photographs import recipes
 from inpaint_lib.photographs.recipes import preset, rebuild
 
@@ -36,8 +37,9 @@ def test_rebuild_trains_a_worlds_weights_and_does_so_only_once(world, few, capsy
     weights = load_model(run / f"{world}.pth", "cpu")
     assert capsys.readouterr().out.strip().endswith(f"{world}.pth")
     assert len((run / "training_log.txt").read_text().splitlines()) == 1 + recipes.EPOCHS[world]
-    prepared = (few / "dataset" / "many" / "train" / "manifest.csv").stat().st_mtime_ns
+    manifest = world_folder(world, few / "dataset" / "many") / "train" / "manifest.csv"
+    prepared = manifest.stat().st_mtime_ns
     rebuild(world)
     again = load_model(run / f"{world}.pth", "cpu")
     assert all(map(torch.equal, weights.parameters(), again.parameters()))
-    assert (few / "dataset" / "many" / "train" / "manifest.csv").stat().st_mtime_ns == prepared
+    assert manifest.stat().st_mtime_ns == prepared

@@ -124,7 +124,7 @@ def test_it_starts_with_an_example_that_is_completed():
     studio = CompletionStudio()
     assert "An example, already completed" in studio.hint.value
     assert studio.canvas.completed != studio.canvas.photo
-    assert "network" in studio.picture.alt
+    assert "network" in studio.picture.figure.alt
 
 
 def test_painting_completes_with_the_network(studio):
@@ -141,6 +141,17 @@ def test_painting_completes_with_the_network(studio):
     assert "Now paint" in studio.hint.value
 
 
+def test_what_was_cleared_is_no_hole_and_comes_back_when_that_is_undone(studio):
+    studio.canvas.shapes = [BOX, {"clear": True}]
+    assert studio.completed is None
+    assert "Now paint" in studio.hint.value
+    small = {"box": [2, 2, 5, 5]}
+    studio.canvas.shapes = [BOX, {"clear": True}, small]
+    assert f"Completed {rasterise([small], (96, 64)).sum()} pixels" in studio.hint.value
+    studio.canvas.shapes = [BOX]
+    assert f"Completed {rasterise([BOX], (96, 64)).sum()} pixels" in studio.hint.value
+
+
 def test_a_path_that_is_no_picture_is_an_error_in_the_cell(folder):
     with pytest.raises(FileNotFoundError, match=r"absent\.png: no such file"):
         CompletionStudio("absent.png")
@@ -149,9 +160,9 @@ def test_a_path_that_is_no_picture_is_an_error_in_the_cell(folder):
 def test_other_weights_make_another_picture_and_biharmonic_comes_on_request(studio):
     studio.canvas.shapes = [BOX]
     first = np.array(studio.completed)
-    assert "biharmonic" not in studio.picture.alt
+    assert "biharmonic" not in studio.picture.figure.alt
     studio.biharmonic.value = True
-    assert "biharmonic" in studio.picture.alt
+    assert "biharmonic" in studio.picture.figure.alt
     studio.weights.value = "bricks"
     assert not np.array_equal(studio.completed, first)
 
@@ -283,15 +294,14 @@ def test_the_name_of_a_file_to_save(folder):
 
 
 def test_before_anything_is_painted_a_page_without_a_kernel_has_a_text(studio):
-    data, metadata = studio._repr_mimebundle_()
-    assert "image/png" not in data
+    data = studio._repr_mimebundle_()
+    assert "text/html" not in data
     assert "paint a hole" in data["text/plain"]
-    assert metadata == {}
 
 
 def test_a_page_without_a_kernel_has_the_pictures_and_their_text(studio):
     studio.canvas.shapes = [BOX]
-    data, metadata = studio._repr_mimebundle_()
-    assert set(data) >= {"image/png", "application/vnd.jupyter.widget-view+json"}
-    assert metadata["image/png"]["alt"] == studio.picture.alt
-    assert "PSNR in the hole: network" in studio.picture.alt
+    data = studio._repr_mimebundle_()
+    assert set(data) >= {"text/html", "application/vnd.jupyter.widget-view+json"}
+    assert data["text/html"].startswith(f'<img alt="{studio.picture.figure.alt}"')
+    assert "PSNR in the hole: network" in studio.picture.figure.alt

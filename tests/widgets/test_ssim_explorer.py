@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from matplotlib.figure import Figure
 
+from inpaint_lib.figures import Figure
 from inpaint_lib.pictures import to_tensor
 from inpaint_lib.widgets import SSIMExplorer, ssim_explorer
 from inpaint_lib.widgets.ssim_explorer import (
@@ -27,7 +27,9 @@ def waves(period: float = 16.0) -> np.ndarray:
 @pytest.fixture
 def explorer(monkeypatch) -> SSIMExplorer:
     """Without its pictures, which take most of the time."""
-    monkeypatch.setattr(ssim_explorer, "draw_distortion", lambda *_: Figure(figsize=(0.1, 0.1)))
+    monkeypatch.setattr(
+        ssim_explorer, "draw_distortion", lambda *_: Figure("a point", figsize=(0.1, 0.1))
+    )
     return SSIMExplorer({"waves": waves(), "grey": np.full((32, 32, 3), 128, dtype=np.uint8)})
 
 
@@ -100,10 +102,10 @@ def test_unlocked_strength_leads_and_l1_follows(explorer):
 
 def test_the_picture_follows():
     explorer = SSIMExplorer({"waves": waves()})
-    before = explorer.picture.png
+    before = explorer.picture.value
     explorer.kind.value = "noise"
-    assert explorer.picture.png != before
-    assert "waves, noise, deviation 0.080" in explorer.picture.alt
+    assert explorer.picture.value != before
+    assert "waves, noise, deviation 0.080" in explorer.picture.figure.alt
 
 
 def test_locked_l1_stays_and_ssim_changes(explorer):
@@ -144,9 +146,8 @@ def test_an_l1_out_of_reach_is_said_and_kept(explorer):
 
 
 def test_a_page_without_a_kernel_has_the_picture_and_its_numbers(explorer):
-    data, metadata = explorer._repr_mimebundle_()
-    assert "image/png" in data
-    assert f"L1 {explorer.l1.value:.4f}, PSNR" in metadata["image/png"]["alt"]
+    shown = explorer._repr_mimebundle_()["text/html"]
+    assert f"L1 {explorer.l1.value:.4f}, PSNR" in shown
 
 
 def test_pictures_that_cannot_be_compared_are_refused():

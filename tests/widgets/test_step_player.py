@@ -116,17 +116,17 @@ def test_the_network_runs_for_a_new_hole_and_not_for_a_new_step(player):
     model, _ = player._loaded("plain")
     runs = []
     model.register_forward_hook(lambda *_: runs.append(1))
-    pictures = [player.picture.png]
+    pictures = [player.picture.value]
     for knob, value in (("step", 2), ("channel", (player.channel.value + 1) % 4)):
         getattr(player, knob).value = value
-        pictures.append(player.picture.png)
+        pictures.append(player.picture.value)
     player.stretched.value = False
-    pictures.append(player.picture.png)
+    pictures.append(player.picture.value)
     assert runs == []
     player.side.value = 20
     player.photograph.value = "two"
     assert runs == [1, 1]
-    assert len({*pictures, player.picture.png}) == 5
+    assert len({*pictures, player.picture.value}) == 5
 
 
 def test_knobs_follow_the_network_and_the_photograph(player):
@@ -170,9 +170,9 @@ def test_colours_have_the_same_ends_in_all_steps():
 def test_the_alternative_text_has_the_numbers_of_the_maps(player):
     player.channel.value, player.step.value = 2, 3
     c = player.result.steps[2].c[2]
-    assert f"cell state c from {c.min():.2g} to {c.max():.2g}" in player.picture.alt
-    assert "maps of channel 2" in player.picture.alt
-    assert said(player) in player.picture.alt
+    assert f"cell state c from {c.min():.2g} to {c.max():.2g}" in player.picture.figure.alt
+    assert "maps of channel 2" in player.picture.figure.alt
+    assert said(player) in player.picture.figure.alt
 
 
 def said(player: StepPlayer) -> str:

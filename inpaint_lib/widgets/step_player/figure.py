@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from ...figures import BLUE, INK, ORANGE, SHARE, SIGNED
+from ...figures import BLUE, INK, ORANGE, SHARE, SIGNED, Figure
 from ...holes import Box, bounding_box
 
 # In the figure's points: its size, and of its squares the side, the place of the first, and
@@ -26,15 +25,17 @@ def after_step(
     fields: Mapping[str, int],
     blind: Sequence[np.ndarray],
     maps: Mapping[str, tuple[np.ndarray, float, float]],
+    alt: str,
     patch: int = 1,
 ) -> Figure:
     """A photograph with a hole, what its middle sees, and what the network holds after a step.
 
     occluded (H, W, 3), hole (H, W) bool. fields: two widths in px by name, of the step and of the
     network; blind: for each (H, W) bool, the pixels out of reach of all known ones. maps: by title
-    (H / patch, W / patch) with the values at the ends of its colours, the gate first.
+    (H / patch, W / patch) with the values at the ends of its colours, the gate first. alt: the
+    alternative text.
     """
-    figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100))
+    figure = Figure(alt, figsize=(WIDTH / 100, HEIGHT / 100))
     # One system of coordinates for all: a dozen axes would take most of an update's time.
     ax = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(HEIGHT, 0))
     ax.set_axis_off()

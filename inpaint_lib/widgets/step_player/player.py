@@ -7,10 +7,9 @@ from typing import Any
 import ipywidgets
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 
-from ... import figures
 from ...checkpoints import load_model
+from ...figures import Figure
 from ...model import PixelRNN
 from ...paths import default_path
 from ...photographs import ensure_prepared
@@ -54,8 +53,13 @@ def limits(trace: Trace, channel: int, *, stretched: bool = False) -> list[tuple
     return [(0.5 - gate, 0.5 + gate), *((-bound, bound) for bound in signed)]
 
 
-def draw_step(trace: Trace, step: int, channel: int, *, stretched: bool = False) -> Figure:
-    """The photograph with hole and fields, and a channel's maps after a step; the first is 0."""
+def draw_step(
+    trace: Trace, step: int, channel: int, *, name: str = "photograph", stretched: bool = False
+) -> Figure:
+    """The photograph with hole and fields, and a channel's maps after a step; the first is 0.
+
+    name: of the photograph, for the alternative text.
+    """
     bounds = limits(trace, channel, stretched=stretched)
     maps = {
         f"{kind}\n{KINDS[kind].format(step + 1)}": (values[channel], *ends)
@@ -63,7 +67,13 @@ def draw_step(trace: Trace, step: int, channel: int, *, stretched: bool = False)
     }
     fields = {f"step {step + 1} looks": trace.fields[step], "network looks": trace.fields[-1]}
     blind = [trace.blind[n] for n in (step, -1)]
-    return after_step(trace.occluded, trace.hole, fields, blind, maps, trace.patch)
+    ranges = ", ".join(
+        f"{kind} from {held[channel].min():.2g} to {held[channel].max():.2g}"
+        for kind, held in zip(KINDS, trace.steps[step], strict=True)
+    )
+    alt = f"{name} with a black square; maps of channel {channel}"
+    alt += f"{', colours stretched' if stretched else ''}: {ranges}. {describe(trace, step)}"
+    return after_step(trace.occluded, trace.hole, fields, blind, maps, alt, trace.patch)
 
 
 def describe(trace: Trace, step: int) -> str:
@@ -176,15 +186,6 @@ class StepPlayer(Panel):
         if self.result is None:
             return
         step = self.step.value - 1
-        channel = self.channel.value
-        figure = draw_step(self.result, step, channel, stretched=self.stretched.value)
-        text = describe(self.result, step)
-        self.numbers.say(text)
-        values = zip(KINDS, self.result.steps[step], strict=True)
-        ranges = ", ".join(
-            f"{kind} from {held[channel].min():.2g} to {held[channel].max():.2g}"
-            for kind, held in values
-        )
-        maps = f"maps of channel {channel}{', colours stretched' if self.stretched.value else ''}"
-        seen = f"{self.photograph.value} with a black square; {maps}: {ranges}"
-        self.picture.show(figures.show(figure, alt=f"{seen}. {text}"))
+        self.numbers.say(describe(self.result, step))
+        look = {"name": self.photograph.value, "stretched": self.stretched.value}
+        self.picture.show(draw_step(self.result, step, self.channel.value, **look))

@@ -1,4 +1,4 @@
-"""The completion studio of chapter 5: paint a hole on a photograph, and complete it."""
+"""The completion studio of chapter 6: paint a hole on a photograph, and complete it."""
 
 from .studio import CompletionStudio
 

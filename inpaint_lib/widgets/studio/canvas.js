@@ -126,28 +126,39 @@ const KEYS =
   "Arrow keys move the cross, with Shift by one pixel. Enter or Space marks: a dot with the " +
   "brush, first one corner and then the other of a box. Escape gives up a box, Control+Z undoes.";
 
+// The shapes since the hole was last cleared.
+function painted(shapes) {
+  return shapes.slice(1 + shapes.findLastIndex((shape) => shape.clear));
+}
+
 // What the hand does, in pixels of the photograph. Python hears of a shape when it is finished.
+// Whatever outlasts a stroke is in the model: a notebook may show the studio twice.
 class Hand {
-  tool = "brush"; // or "box"
-  width = 0; // of the brush
   cross = null; // [x, y]: where the next mark will be
   draft = null; // the shape under way
   #anchor = null; // where it began
-  #past = []; // the shapes before each change, for undo
   #model;
 
   constructor(model) {
     this.#model = model;
   }
 
+  get tool() {
+    return this.#model.get("tool");
+  }
+
+  get width() {
+    return this.#model.get("width");
+  }
+
   // All there is to see: what is kept, and what is under way.
   get shapes() {
-    const kept = this.#model.get("shapes");
+    const kept = painted(this.#model.get("shapes"));
     return this.draft ? [...kept, this.draft] : kept;
   }
 
   get canUndo() {
-    return this.#past.length > 0 || this.shapes.length > 0;
+    return this.#model.get("shapes").length > 0;
   }
 
   begin(at) {
@@ -173,7 +184,7 @@ class Hand {
     const made = this.draft;
     this.giveUp();
     if (made?.points || made?.box[2] * made?.box[3] > 0) {
-      this.#commit([...this.#model.get("shapes"), made]);
+      this.#add(made);
     }
   }
 
@@ -183,22 +194,15 @@ class Hand {
   }
 
   undo() {
-    this.#send(this.#past.length ? this.#past.pop() : this.#model.get("shapes").slice(0, -1));
+    this.#send(this.#model.get("shapes").slice(0, -1));
   }
 
   clear() {
-    this.#commit([]);
+    this.#add({ clear: true, number: this.#model.get("number") });
   }
 
-  // Another photograph: nothing is under way on it, and nothing can be undone.
-  startAnew() {
-    this.giveUp();
-    this.#past = [];
-  }
-
-  #commit(shapes) {
-    this.#past.push(this.#model.get("shapes"));
-    this.#send(shapes);
+  #add(shape) {
+    this.#send([...this.#model.get("shapes"), shape]);
   }
 
   // While the kernel is busy the page keeps only the last shapes: nothing queues up.
@@ -346,37 +350,44 @@ function renderPainting({ model, el }) {
     clear.disabled = !hand.shapes.length;
   }
   function choose(tool) {
-    hand.tool = tool;
+    model.set("tool", tool);
+  }
+  function showTool() {
     hand.giveUp();
-    brush.setAttribute("aria-pressed", tool === "brush");
-    box.setAttribute("aria-pressed", tool === "box");
-    size.disabled = tool === "box";
+    brush.setAttribute("aria-pressed", hand.tool === "brush");
+    box.setAttribute("aria-pressed", hand.tool === "box");
+    size.disabled = hand.tool === "box";
     draw();
   }
-  function setWidth() {
-    hand.width = +size.value;
+  function showWidth() {
+    size.value = hand.width;
     draw();
   }
   function showPhotograph() {
     const [width, height] = model.get("size");
-    const shorter = Math.min(width, height);
     shapeStage(model, stage, tint, surface);
     showBytes(photo, model, "photo");
     surface.setAttribute("aria-label", `Photograph of ${width} by ${height} pixels. ${KEYS}`);
-    hand.startAnew();
-    size.max = Math.max(8, Math.round(shorter / 4));
-    size.value = Math.max(4, Math.round(shorter / 16));
-    setWidth();
+    size.max = Math.max(8, Math.round(Math.min(width, height) / 4));
+    showWidth();
+  }
+  function startAnew() {
+    hand.giveUp(); // what is under way was meant for the photograph before
+    model.set("width", Math.max(4, Math.round(Math.min(...model.get("size")) / 16)));
+    showPhotograph();
   }
 
-  choose("brush");
-  showPhotograph();
-  size.addEventListener("input", setWidth);
+  showTool();
+  if (hand.width) showPhotograph(); // as another view shows it
+  else startAnew();
+  size.addEventListener("input", () => model.set("width", +size.value));
   followPointer(surface, model, hand, draw);
   followKeys(surface, model, hand, draw);
   acceptDrops(stage, model);
-  model.on("change:photo", showPhotograph);
+  model.on("change:photo", startAnew);
   model.on("change:shapes", draw);
+  model.on("change:tool", showTool);
+  model.on("change:width", showWidth);
   return () => URL.revokeObjectURL(photo.src);
 }
 
@@ -405,7 +416,8 @@ function renderComparing({ model, el }) {
 
   function slide() {
     const there = !after.hidden;
-    const share = there ? +slider.value : 100;
+    const share = there ? model.get("share") : 100;
+    slider.value = model.get("share");
     after.style.clipPath = `inset(0 0 0 ${share}%)`;
     divider.style.left = `${share}%`;
     divider.hidden = slider.disabled = !there;
@@ -416,7 +428,8 @@ function renderComparing({ model, el }) {
     note.textContent = model.get("busy") ? "Completing…" : model.get("note");
   }
   function drawOutline() {
-    const shapes = outlined.checked ? model.get("shapes") : [];
+    outlined.checked = model.get("outlined");
+    const shapes = outlined.checked ? painted(model.get("shapes")) : [];
     redraw(surface, model, (ctx, pixel) => outlineShapes(ctx, shapes, pixel));
   }
   function showPhotograph() {
@@ -427,23 +440,28 @@ function renderComparing({ model, el }) {
   function showCompleted() {
     showBytes(after, model, "completed");
     drawOutline();
-    slider.value = 0; // first of all the reader wants to see what the network made
     slide();
+  }
+  function startAnew() {
+    model.set("share", 0); // first of all the reader wants to see what the network made
+    showCompleted();
   }
 
   showPhotograph();
   showCompleted();
-  outlined.addEventListener("change", drawOutline);
-  slider.addEventListener("input", slide);
+  outlined.addEventListener("change", () => model.set("outlined", outlined.checked));
+  slider.addEventListener("input", () => model.set("share", +slider.value));
   stage.addEventListener("pointermove", (event) => {
     if (!(event.buttons & 1) || slider.disabled) return;
     const seen = stage.getBoundingClientRect();
-    slider.value = (100 * (event.clientX - seen.left)) / seen.width;
-    slide();
+    slider.value = (100 * (event.clientX - seen.left)) / seen.width; // which keeps it in its range
+    model.set("share", +slider.value);
   });
   stage.addEventListener("dragstart", (event) => event.preventDefault());
   model.on("change:photo", showPhotograph);
-  model.on("change:completed", showCompleted);
+  model.on("change:completed", startAnew);
+  model.on("change:share", slide);
+  model.on("change:outlined", drawOutline);
   model.on("change:busy", slide);
   model.on("change:note", slide);
   return () => [before, after].forEach((image) => URL.revokeObjectURL(image.src));

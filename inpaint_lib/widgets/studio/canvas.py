@@ -17,15 +17,22 @@ UPLOAD_LIMIT = 8_000_000  # bytes; a message of 10 MB costs the connection to th
 PREVIEW = 640  # the longest side of what travels to the page, in pixels
 
 # In pixels of the photograph: {"box": [left, top, width, height]}, or {"points": [[x, y], ...],
-# "width": a brush's diameter}. The page adds the "number" of the photograph.
+# "width": a brush's diameter}, or {"clear": True}, which removes all before it. The page adds the
+# "number" of the photograph.
 Shape = dict[str, Any]
+
+
+def painted(shapes: Sequence[Shape]) -> list[Shape]:
+    """The shapes since the hole was last cleared."""
+    cleared = [i for i, shape in enumerate(shapes) if "clear" in shape]
+    return list(shapes[cleared[-1] + 1 :] if cleared else shapes)
 
 
 def rasterise(shapes: Sequence[Shape], size: tuple[int, int]) -> np.ndarray:
     """Shapes on a photograph of `size` (width, height), as a hole (height, width) bool."""
     canvas = Image.new("L", size)
     draw = ImageDraw.Draw(canvas)
-    for shape in shapes:
+    for shape in painted(shapes):
         if "box" in shape:
             left, top, width, height = shape["box"]
             if min(width, height) >= 1:
@@ -99,5 +106,10 @@ class Canvas(_Page):
     completed = Bytes().tag(sync=True)  # a preview; empty when there is none
     note = Unicode().tag(sync=True)
     busy = Bool(False).tag(sync=True)
-    # From the page, and back to it: the hole.
+    # From the page, and back to it: the hole, with all that can be undone.
     shapes: List[Shape] = List().tag(sync=True)
+    # Of the page alone, here so that all its views agree: how it is painted and compared.
+    tool = Unicode("brush").tag(sync=True)  # or "box"
+    width = Int(0).tag(sync=True)  # the brush's diameter, in pixels of the photograph; 0: not set
+    share = Int(0).tag(sync=True)  # of the comparison, in %, that shows the photograph before
+    outlined = Bool(False).tag(sync=True)

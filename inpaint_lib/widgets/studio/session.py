@@ -5,6 +5,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from ...paths import given_path
+
 
 @dataclass
 class Session:
@@ -39,7 +41,7 @@ def free_name(text: str) -> Path:
 
     An empty text or a folder means completed.png there.
     """
-    path = Path(text.strip() or "completed.png").expanduser()
+    path = given_path(text.strip() or "completed.png")
     if path.is_dir():
         path /= "completed.png"
     if path.suffix.lower() != ".png":

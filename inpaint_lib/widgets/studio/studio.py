@@ -1,25 +1,24 @@
-"""The completion studio of chapter 5: a photograph, a hole painted by hand, and its completion."""
+"""The completion studio of chapter 6: a photograph, a hole painted by hand, and its completion."""
 
 import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
+from functools import cache, partial
 from time import perf_counter
 from typing import Any
 
 from PIL import Image
 
-from ... import figures
 from ...checkpoints import load_model
-from ...paths import written_whole
+from ...paths import given_path, written_whole
 from ...photographs.completion import complete
-from ...pictures import PictureWarning, read_picture, save_png
-from .canvas import Shape, preview, rasterise
+from ...pictures import PictureWarning, read_picture
+from ...results import save_png
+from .canvas import Shape, painted, preview, rasterise
 from .layout import SHIPPED_PHOTOGRAPHS, StudioLayout
 from .session import Session, free_name
-from .surroundings import caption, draw_fills, fills, neighbourhood, psnr_in_words
+from .surroundings import caption, draw_fills, fills, neighbourhood
 
 EXAMPLE: list[Shape] = [  # on the first of ours: a crumb beside the saucer, a scratch over the rim
     {"box": [480, 290, 40, 40]},
@@ -37,10 +36,11 @@ class CompletionStudio(StudioLayout):
 
     def __init__(self, photograph: str | os.PathLike[str] | None = None):
         super().__init__()
-        self._network = cache(load_model)
+        # A hole takes less than a second, and comes out the same wherever it is completed.
+        self._network = cache(partial(load_model, device="cpu"))
         self._connect()
         if photograph is not None:
-            self._present(Session(str(photograph), read_picture(photograph)))
+            self._present(Session(str(photograph), read_picture(given_path(photograph))))
             return
         name = self.shipped.value
         self._present(Session(name, SHIPPED_PHOTOGRAPHS[name].read(), shipped=name))
@@ -100,7 +100,7 @@ class CompletionStudio(StudioLayout):
         elif text != self.session.path:  # else leaving the field, by this click, has opened it
 
             def read() -> Session:
-                return Session(text, read_picture(Path(text).expanduser()), path=text)
+                return Session(text, read_picture(given_path(text)), path=text)
 
             self._open(text, read)
 
@@ -147,7 +147,7 @@ class CompletionStudio(StudioLayout):
         if stale := [s for s in shapes if s.get("number", number) != number]:
             # Painted on the photograph before, while this one was being opened.
             self.canvas.shapes = [s for s in shapes if s not in stale]
-        elif self.automatic.value or not shapes:
+        elif self.automatic.value or not painted(shapes):
             self._complete()
         else:
             self._forget("Not yet: press Complete the hole, below.")
@@ -193,9 +193,7 @@ class CompletionStudio(StudioLayout):
             last = rasterise(self.canvas.shapes[-1:], size)
             near = neighbourhood(self.photo, self.completed, hole, last)
             filled = fills(near, biharmonic=self.biharmonic.value)
-            values = psnr_in_words(near, filled)
-            alt = f"The last hole of {self.session.name} and its fills; {values}."
-            self.picture.show(figures.show(draw_fills(near, filled), alt=alt, dpi=80))
+            self.picture.show(draw_fills(near, filled, self.session.name))
             self.about.say(caption(near))
             self.picture.layout.display = self.about.layout.display = ""
 

@@ -4,10 +4,9 @@ from math import ceil
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 from PIL import Image
 
-from ...figures import picture_grid
+from ...figures import Figure, picture_grid
 from ...filling import push_pull
 from ...metrics import psnr
 from ...photographs import baselines
@@ -64,23 +63,24 @@ def hole_psnr(filled: np.ndarray, near: Neighbourhood) -> float:
     return psnr(to_tensor(filled), to_tensor(near.photo), to_mask(near.hole)).item()
 
 
-def draw_fills(near: Neighbourhood, filled: dict[str, np.ndarray]) -> Figure:
-    """The neighbourhood with its hole in white, and as each method fills it, with its PSNR."""
+def draw_fills(near: Neighbourhood, filled: dict[str, np.ndarray], name: str) -> Figure:
+    """The neighbourhood with its hole in white, and as each method fills it, with its PSNR.
+
+    name: of the photograph, for the alternative text.
+    """
     occluded = cover(near.photo, near.hole, 255)
-    titles = [f"{name}\n{hole_psnr(picture, near):.1f} dB" for name, picture in filled.items()]
+    decibels = {method: hole_psnr(picture, near) for method, picture in filled.items()}
+    titles = [f"{method}\n{value:.1f} dB" for method, value in decibels.items()]
+    each = ", ".join(f"{method} {value:.1f} dB" for method, value in decibels.items())
+    alt = f"The last hole of {name} and its fills; PSNR in the hole: {each}."
     height, width = near.hole.shape
     side = 10.4 / max(5, len(filled) + 1)
-    figure = picture_grid({"": [occluded, *filled.values()]}, ["hole\n", *titles], side=side)
+    pictures = [occluded, *filled.values()]
+    figure = picture_grid({"": pictures}, ["hole\n", *titles], alt=alt, side=side, dpi=80)
     figure.set_size_inches(10.4, min(side * height / width, 4) + 0.5)
     for ax in figure.axes:
         ax.set_anchor("S")  # what is left over goes above the titles
     return figure
-
-
-def psnr_in_words(near: Neighbourhood, filled: dict[str, np.ndarray]) -> str:
-    """What the titles of the drawing say."""
-    each = (f"{name} {hole_psnr(picture, near):.1f} dB" for name, picture in filled.items())
-    return "PSNR in the hole: " + ", ".join(each)
 
 
 def caption(near: Neighbourhood) -> str:

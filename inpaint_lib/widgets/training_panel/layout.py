@@ -2,11 +2,10 @@
 
 import ipywidgets
 
-from ... import figures
 from ..panel import Panel, Picture, Words
 from .knobs import columns, make_knobs, without_effect
 from .progress import Progress
-from .samples import Samples, curves_in_words, draw_curves, draw_samples, samples_in_words
+from .samples import Samples, draw_curves, draw_samples
 
 
 class TrainingLayout(Panel):
@@ -62,10 +61,7 @@ class TrainingLayout(Panel):
     def show_curves(self, now: Progress) -> None:
         """Loss and validation so far; before the first step there is nothing to show."""
         if now.losses or now.history:
-            figure = draw_curves(now.losses, now.history, now.epochs)
-            alt = curves_in_words(now.losses, now.history)
-            self.curves.show(figures.show(figure, alt=alt, dpi=80))
+            self.curves.show(draw_curves(now.losses, now.history, now.epochs))
 
     def show_samples(self, samples: Samples) -> None:
-        alt = samples_in_words(samples)
-        self.picture.show(figures.show(draw_samples(samples), alt=alt, dpi=75))
+        self.picture.show(draw_samples(samples))

@@ -18,7 +18,7 @@ from ...training import TrainConfig, Trainer
 from .forecast import duration, forecast
 from .knobs import set_knob, value_of
 from .layout import TrainingLayout
-from .progress import Kept, Progress, progress_of, read_kept, sentence
+from .progress import Kept, Progress, folders_now, progress_of, read_kept, sentence
 from .run import BUSY, Run, State
 from .samples import NOISE, Samples, fixed_pairs, look
 
@@ -30,15 +30,16 @@ PICTURES_EVERY = 2.0  # seconds
 class TrainingPanel(TrainingLayout):
     """Hyperparameters to turn; Start, Pause, Resume, Stop; what the network learns meanwhile.
 
-    config: what the knobs start from, and the folders; None: the preset, a short run on the
-    brick wall into checkpoints/runs/panel. A run that is under way in this kernel, or that lies
+    config: what the knobs start from, and the folders; None: the preset, a short run of the CPU on
+    the brick wall into checkpoints/runs/panel. A run that is under way in this kernel, or that lies
     in `config.save_dir`, is taken up with its settings.
     """
 
     def __init__(self, config: TrainConfig | None = None):
         super().__init__()
         runs = default_path("checkpoints", "runs", "panel")
-        self.base = config or preset(default_path("dataset", "bricks"), runs, epochs=SHORT)
+        world = default_path("dataset", "bricks")
+        self.base = config or preset(world, runs, epochs=SHORT, device="cpu")
         self.kept: Kept | None = None
         self.live: Run | None = None
         self.samples: Samples | None = None
@@ -159,8 +160,8 @@ class TrainingPanel(TrainingLayout):
                 self.kept.config,
                 resume=True,
                 overwrite=False,
-                save_dir=self.base.save_dir,
                 device=self.base.device,
+                **folders_now(self.kept.config, self.base),
             )
             self.turn(config)
             self._train(config, [loss for loss in now.losses if loss[0] <= self.kept.epoch])

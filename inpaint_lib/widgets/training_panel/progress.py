@@ -1,8 +1,9 @@
 """How far training is, as a run of this kernel tells or as the folder does, and in words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from ...checkpoints import read_checkpoint
 from ...model import PixelRNN
@@ -39,6 +40,13 @@ def read_kept(folder: Path) -> tuple[Kept, PixelRNN] | None:
         return Kept(config, state["epoch"], state["history"]), model.eval()
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path}: not written by this version's training ({error})") from error
+
+
+def folders_now(kept: TrainConfig, base: TrainConfig) -> dict[str, Any]:
+    """The folders of a kept run where they are now: as `base` has them, for they may have moved."""
+    names = [f.name for f in fields(kept) if f.name.endswith("_dir")]
+    both = {name: (getattr(kept, name), getattr(base, name)) for name in names}
+    return {name: there or then for name, (then, there) in both.items() if then}
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from ... import figures
 from ...data import Batch, ImageCompletionDataset, evenly
+from ...figures import Figure
 from ...filling import compose
 from ...metrics import psnr
 from ...pictures import to_pixels
@@ -54,11 +54,13 @@ def look(predict: Callable[[Tensor, Tensor], Tensor], batch: Batch, name: str) -
 
 def draw_samples(samples: Samples) -> Figure:
     """Rows of pictures; under the completed ones their PSNR in the hole."""
+    alt = samples_in_words(samples)
     occluded = {"occluded": samples.occluded}
     original = {"original": samples.original}
     if samples.name == NOISE:  # what comes of random weights is nothing to look at
-        return figures.sample_grid(occluded | original)
-    figure = figures.sample_grid(occluded | {samples.name: samples.completed} | original)
+        return figures.sample_grid(occluded | original, alt=alt, dpi=75)
+    rows = occluded | {samples.name: samples.completed} | original
+    figure = figures.sample_grid(rows, alt=alt, dpi=75)
     completed = figure.axes[len(samples.completed) :]
     for ax, db in zip(completed, samples.decibels, strict=False):
         ax.set_xlabel(f"{db:.1f} dB")
@@ -66,11 +68,11 @@ def draw_samples(samples: Samples) -> Figure:
 
 
 def samples_in_words(samples: Samples) -> str:
-    count = f"{len(samples.original)} pictures in columns, occluded and original"
+    """What the pictures do not say by themselves."""
     if samples.name == NOISE:
-        return f"{count}. Without a prefill the network begins from noise, which is not shown."
+        return "Without a prefill the network begins from noise, which is not shown."
     decibels = ", ".join(f"{db:.1f}" for db in samples.decibels)
-    return f"{count}; between them, {samples.name}: PSNR in the hole {decibels} dB."
+    return f"{samples.name}: PSNR in the hole {decibels} dB."
 
 
 def draw_curves(
@@ -80,7 +82,8 @@ def draw_curves(
 
     losses: (epochs done, loss) of each step, as far as known; history: the epochs' log.
     """
-    figure = Figure(figsize=(10, 2.9), layout="constrained")
+    alt = curves_in_words(losses, history)
+    figure = Figure(alt, figsize=(10, 2.9), dpi=80, layout="constrained")
     left, right = figure.subplots(1, 2)
     if losses:
         x, y = np.array(losses).T
@@ -112,6 +115,7 @@ def draw_curves(
 def curves_in_words(
     losses: Sequence[tuple[float, float]], history: Sequence[Mapping[str, float]]
 ) -> str:
+    """Where the curves begin and end."""
     if not history:
         return f"Loss over {len(losses)} steps, from {losses[0][1]:.3f} to {losses[-1][1]:.3f}."
     log = history[-1]

@@ -1,11 +1,10 @@
-"""What chapter 5 draws: what was learned, gains and losses, seams, a whole photograph."""
+"""What chapter 6 draws: what was learned, gains and losses, seams, a whole photograph."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -19,6 +18,7 @@ from inpaint_lib.figures import (
     PURPLE,
     SKY,
     VERMILION,
+    Figure,
     bare,
     picture_grid,
     tidy,
@@ -29,16 +29,39 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "#8C2D04")  # the last: far from the fir
 WORLDS = {"photographs": SKY, "brick wall": VERMILION}
 
 
-def _coarse(picture: np.ndarray) -> np.ndarray:
-    """A picture (H, W, 3) uint8 in 64 levels a channel: the notebook's file is half as large."""
-    return picture & 0xFC | picture >> 6
+Rows = Mapping[str, Sequence[np.ndarray]]  # pictures (128, 128, 3) uint8 by the name of their row
 
 
-def around_holes(
-    rows: Mapping[str, Sequence[np.ndarray]],
-    holes: Sequence[np.ndarray],
-    titles: Sequence[str],
-    margin: int = 8,
+def gains_in_wide_holes(rows: Rows, holes: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
+    """The least, middle and greatest gains in boxes, as `_around_holes`."""
+    alt = (
+        "Medium and large holes, three columns each: least, middle and greatest gain. The fills of "
+        "both methods are soft where the originals have texture or edges."
+    )
+    return _around_holes(rows, holes, titles, alt)
+
+
+def gains_in_strokes(rows: Rows, holes: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
+    """The least, middle and greatest gains in brush strokes, as `_around_holes`."""
+    alt = (
+        "Holes of brush strokes: least, middle and greatest gain. Both fills are much closer to "
+        "the original than in wide holes; differences show where strokes cross edges."
+    )
+    return _around_holes(rows, holes, titles, alt)
+
+
+def hard_cases(rows: Rows, holes: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
+    """Four holes in which something goes on, ends, or is nowhere else, as `_around_holes`."""
+    alt = (
+        "Across the rim of a cup, at the tip of a roof, in grass, and where a cat's eye was. The "
+        "rim fades out, the roof's edge dissolves into grey, the grass becomes a flat green, and "
+        "green runs out into fur colour where the eye was."
+    )
+    return _around_holes(rows, holes, titles, alt)
+
+
+def _around_holes(
+    rows: Rows, holes: Sequence[np.ndarray], titles: Sequence[str], alt: str, margin: int = 8
 ) -> Figure:
     """Pictures (128, 128, 3) uint8 in rows; of each column a square with its hole (H, W).
 
@@ -46,10 +69,10 @@ def around_holes(
     """
     windows = [_square(hole, margin) for hole in holes]
     shown = {
-        name: [_coarse(p[window]) for p, window in zip(pictures, windows, strict=True)]
+        name: [p[window] for p, window in zip(pictures, windows, strict=True)]
         for name, pictures in rows.items()
     }
-    return picture_grid(shown, titles, room=(0.4, 0.4), frame=None, name_size=11)
+    return picture_grid(shown, titles, alt=alt, room=(0.4, 0.4), frame=None, name_size=11)
 
 
 def _square(hole: np.ndarray, margin: int) -> tuple[slice, slice]:
@@ -74,15 +97,29 @@ def first_look(
     """Pictures (128, 128, 3) uint8 in rows with a name and a hole each; a title for each column."""
     windows = [_square(hole, 25) for hole in holes]
     shown = {
-        name: [_coarse(picture[window]) for picture in row]
+        name: [picture[window] for picture in row]
         for window, (name, row) in zip(windows, rows.items(), strict=True)
     }
-    return picture_grid(shown, titles, side=1.7, room=(0.4, 0.3), frame=None, name_size=11)
+    alt = (
+        "On the wall the start is a grey smear and ours draws bricks and joints through the "
+        "hole. On the cup the start smears the white rim into the red; ours is a darker, "
+        "checkered smudge."
+    )
+    look: Any = {"side": 1.7, "room": (0.4, 0.3), "frame": None, "name_size": 11}
+    return picture_grid(shown, titles, alt=alt, **look)
 
 
 def start_and_learned(parts: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Figure:
     """For each world and bucket the hole PSNR of (mean colour, start, ours), in dB, as steps."""
-    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    figure = Figure(
+        "Bars of hole PSNR by bucket for photographs and brick wall, split into what the "
+        "computed start gains over the mean colour and what the network adds. On photographs "
+        "the start is nearly everything. On the wall the learned part is several dB, and in the "
+        "large hole the start is a little worse than the mean colour.",
+        figsize=(9, 3.8),
+        dpi=85,
+        layout="constrained",
+    )
     axes = figure.subplots(1, len(parts), sharey=True)
     for ax, (world, buckets) in zip(axes, parts.items(), strict=True):
         for x, (low, start, ours) in enumerate(buckets.values()):
@@ -112,11 +149,18 @@ def corrections(
 
     Residuals in units of the range, averaged over the channels. Shown around the row's hole.
     """
-    figure = Figure(figsize=(7.6, 2.3 * len(rows)), layout="constrained")
+    figure = Figure(
+        "For the wall and the cup of the first figure: start, predicted and true residual, "
+        "orange where the start is to become darker, purple where brighter. On the wall the "
+        "prediction has the joints and bricks of the truth. On the cup it is a paler, blurred "
+        "version of the truth's bands.",
+        figsize=(7.6, 2.3 * len(rows)),
+        layout="constrained",
+    )
     axes = figure.subplots(len(rows), 3, squeeze=False)
     for line, hole, (name, (start, *both)) in zip(axes, holes, rows.items(), strict=True):
         window = _square(hole, 12)
-        line[0].imshow(_coarse(start[window]), interpolation="none")
+        line[0].imshow(start[window], interpolation="none")
         bare(line[0], "our start")
         line[0].set_ylabel(name, fontsize=11)
         titles = ("predicted residual", "true residual")
@@ -131,7 +175,13 @@ def corrections(
 
 def correlations(values: Mapping[str, Mapping[str, float]]) -> Figure:
     """Correlation of predicted and true residual: for each world, by bucket."""
-    figure = Figure(figsize=(6.5, 3.2), layout="constrained")
+    figure = Figure(
+        "Correlation of predicted and true residual by bucket. Brick wall: 0.76 to 0.92 in the "
+        "four buckets. Photographs: 0.26 to 0.48.",
+        figsize=(6.5, 3.2),
+        dpi=85,
+        layout="constrained",
+    )
     ax = figure.subplots()
     for shift, marker, (world, by) in zip((-0.1, 0.1), MARKERS, values.items(), strict=False):
         colour = WORLDS[world]
@@ -155,7 +205,14 @@ def correlations(values: Mapping[str, Mapping[str, float]]) -> Figure:
 
 def memory(curves: Mapping[str, Mapping[int, float]]) -> Figure:
     """Share of the residual's energy that the nearest neighbour explains, by patches in memory."""
-    figure = Figure(figsize=(6.8, 3.5), layout="constrained")
+    figure = Figure(
+        "Share of the residual that the nearest neighbour explains, against patches in memory "
+        "from 20 to 5,000. Brick wall: rising to more than half. Photographs: below zero "
+        "throughout, hardly rising.",
+        figsize=(6.8, 3.5),
+        dpi=85,
+        layout="constrained",
+    )
     ax = figure.subplots()
     ax.axhline(0, color="black", linewidth=1)
     for marker, (world, curve) in zip("so", curves.items(), strict=True):
@@ -190,7 +247,15 @@ def gains(
 
     panels: title -> bucket -> photograph -> gains; bars: title -> bucket -> (mean, low, high).
     """
-    figure = Figure(figsize=(9, 5), layout="constrained")
+    figure = Figure(
+        "Two panels, ours minus the best classic method and ours minus our start. In each "
+        "bucket a dot for each picture, columns by photograph, and a mean with its 95 percent "
+        "interval. The dots scatter over several dB on both sides of zero; means are positive, "
+        "and against our start only the interval of strokes lies above zero.",
+        figsize=(9, 5),
+        dpi=85,
+        layout="constrained",
+    )
     axes = figure.subplots(1, len(panels), sharey=True)
     for ax, (title, buckets) in zip(axes, panels.items(), strict=True):
         ax.axhline(0, color="black", linewidth=1)
@@ -221,7 +286,16 @@ Curves = Mapping[str, Sequence[float]]  # by name of the method
 
 def by_distance(worlds: Mapping[str, tuple[Sequence[float], Curves, Curves]]) -> Figure:
     """For each world (distances, error by method, detail by method), error above detail."""
-    figure = Figure(figsize=(9, 5.6), layout="constrained")
+    figure = Figure(
+        "Four panels. Above: mean absolute error against the distance from the hole's edge, for "
+        "ours, our start and Telea, on photographs and on the wall; it rises from the edge "
+        "inwards, and on the wall ours is clearly lowest. Below: fine detail as a share of the "
+        "original's. On photographs it falls to a small share for all three; on the wall ours "
+        "keeps the most.",
+        figsize=(9, 5.6),
+        dpi=85,
+        layout="constrained",
+    )
     axes = figure.subplots(2, len(worlds), sharex=True, sharey="row")
     for column, (world, (distance, error, detail)) in zip(axes.T, worlds.items(), strict=True):
         for ax, curves in zip(column, (error, detail), strict=True):
@@ -245,7 +319,14 @@ def by_distance(worlds: Mapping[str, tuple[Sequence[float], Curves, Curves]]) ->
 
 def jumps(worlds: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Figure:
     """Edge jump in units of the original's: world -> method -> bucket -> ratio."""
-    figure = Figure(figsize=(9, 4.4), layout="constrained")
+    figure = Figure(
+        "Jump across the hole's edge relative to the original's, by method and bucket, for both "
+        "worlds, on a logarithmic axis. The mean colour lies at 3 to 5. Most smooth fills lie "
+        "below 1. Ours lies below 1 on photographs and near 1 on the wall.",
+        figsize=(9, 4.4),
+        dpi=85,
+        layout="constrained",
+    )
     axes = figure.subplots(1, len(worlds), sharey=True, sharex=True)
     for ax, (world, methods) in zip(axes, worlds.items(), strict=True):
         ax.axvline(1, color="black", linewidth=1.2, linestyle="--")
@@ -272,7 +353,14 @@ def jumps(worlds: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Figure:
 
 def ranks(buckets: Mapping[str, Mapping[str, tuple[float, float]]], bold: str = "ours") -> Figure:
     """Order of the methods by PSNR (left) and by SSIM (right); bucket -> method -> (PSNR, SSIM)."""
-    figure = Figure(figsize=(9.4, 3.4), layout="constrained")
+    figure = Figure(
+        "For each bucket the seven methods in order of PSNR on the left and of SSIM on the "
+        "right, joined by lines. Ours is first on both sides everywhere; among the classics "
+        "several lines cross.",
+        figsize=(9.4, 3.4),
+        dpi=85,
+        layout="constrained",
+    )
     axes = figure.subplots(1, len(buckets))
     for ax, (bucket, values) in zip(axes, buckets.items(), strict=True):
         names = list(values)
@@ -299,11 +387,18 @@ def photograph(
     """Pictures at 1/scale of their size, with named windows (left, top, width, height)."""
     height, width = next(iter(pictures.values())).shape[:2]
     label = {"facecolor": "black", "alpha": 0.6, "linewidth": 0, "pad": 1.5}
-    figure = Figure(figsize=(9, 9 * height / width / len(pictures) + 0.35), layout="constrained")
+    figure = Figure(
+        "A mountain behind autumn woods and a meadow, with a tall black box over a spruce, a "
+        "small black box in the grass and a black stroke across the mountain; beside it the "
+        "same photograph completed, with a soft patch where the spruce was. Frames show three "
+        "windows.",
+        figsize=(9, 9 * height / width / len(pictures) + 0.35),
+        layout="constrained",
+    )
     for ax, (title, picture) in zip(
         figure.subplots(1, len(pictures)), pictures.items(), strict=True
     ):
-        ax.imshow(_coarse(picture), interpolation="none")
+        ax.imshow(picture, interpolation="none")
         bare(ax, title)
         for name, box in outlines.items():
             left, top, w, h = (value / scale for value in box)
@@ -317,9 +412,12 @@ def photograph(
 def before_and_after(columns: Mapping[str, tuple[np.ndarray, ...]], rows: Sequence[str]) -> Figure:
     """Named columns of windows (H, W, 3) uint8, one for each of the named rows."""
     shown = {
-        name: [_coarse(pictures[row]) for pictures in columns.values()]
-        for row, name in enumerate(rows)
+        name: [pictures[row] for pictures in columns.values()] for row, name in enumerate(rows)
     }
-    figure = picture_grid(shown, list(columns), frame=None, name_size=11)
+    alt = (
+        "The stroke has left a smooth band on the mountain. The box in the grass is a green blur. "
+        "Where the spruce was, a soft mixture of wood, meadow and mountain colours stands."
+    )
+    figure = picture_grid(shown, list(columns), alt=alt, frame=None, name_size=11)
     figure.set_size_inches(9, 2.35 * len(rows) + 0.3)
     return figure
