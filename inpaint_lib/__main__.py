@@ -2,13 +2,13 @@
 
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
-from PIL import Image
+from tqdm.auto import tqdm
 
 from .doctor import doctor, unless_asked
 
@@ -20,13 +20,12 @@ except ImportError as error:
 from . import callbacks
 from .checkpoints import load_model
 from .checks import check_number, in_words
-from .holes import boxes_mask
-from .model import PixelRNN
+from .masks import PaintedOn
 from .paths import World, check_writable, given_path, why_missing, world_folder, written_whole
 from .photographs import completion, evaluation, files, fitting, recipes
 from .photographs.baselines import PEERS
 from .photographs.prepare import ensure_prepared, prepare
-from .pictures import read_mask, read_picture
+from .pictures import PictureWarning, read_picture
 from .processes import first_only
 from .results import MARK
 from .training import Step, TrainConfig, Trainer, run
@@ -108,12 +107,15 @@ def complete(
     box: tyro.conf.UseAppendAction[tuple[tuple[int, int, int, int], ...]] = (),
     mask: Path | None = None,
     checkpoint: str = "photographs",
+    hole: files.HoleColour | None = None,
+    painted_on: PaintedOn | None = None,
     fit: float = 0.0,
     sharp: bool = False,
     out: Annotated[str | None, tyro.conf.arg(metavar="PATH")] = None,
     overwrite: bool = False,
 ) -> int:
     """Fill holes of photographs. Each result is a PNG; pixels outside the hole do not change.
+    It keeps the photograph's RGB profile and its resolution.
 
     Several photographs are completed one after the other; one that fails is reported, the
     others are still done, and the exit code is 1. Results of this command are not completed
@@ -124,6 +126,9 @@ def complete(
         box: X Y W H in pixels of the upright photograph is hole. May be given several times.
         mask: White is hole. A file, or a folder that holds STEM.png for each photograph.
         checkpoint: A file, or "photographs" or "bricks": the shipped weights of that world.
+        hole: What is hole in a mask; a mask that is more than half white needs to say so.
+        painted_on: Of a photograph that is turned by EXIF, whether the mask was painted on what
+            is shown, or on the pixels as they are stored; needed where its size does not tell.
         fit: Seconds to train a copy of the network on each photograph's known part first; worth
             a minute where structure repeats itself.
         sharp: Put copies of the photograph's known part in the place of what the network
@@ -153,7 +158,17 @@ def complete(
     for photo, target in plan.items():
         with _told_of(photo, several):
             assert model is not None
-            files.save_result(_completed(model, photo, box, mask, fit, sharp), target, written)
+            picture = read_picture(photo)
+            hidden = files.boxed(photo, picture, box)
+            if mask is not None:
+                hidden |= files.painted(
+                    files.mask_of(photo, mask), photo, picture, hole, painted_on
+                )
+            adapted = fitting.fit(model, picture, hidden, fit) if fit and hidden.any() else model
+            completed = completion.complete(
+                adapted, picture, hidden, sharp=sharp, progress=_show_progress
+            )
+            files.save_result(completed, target, written)
             written.append(target)
             print(target)
     return int(len(written) < len(chosen))
@@ -168,54 +183,11 @@ def _told_of(photo: Path, several: bool) -> Iterator[None]:
         _tell(error, str(photo) if several else "")
 
 
-def _completed(
-    model: PixelRNN,
-    photo: Path,
-    box: tuple[tuple[int, int, int, int], ...],
-    mask: Path | None,
-    fit: float,
-    sharp: bool,
-) -> Image.Image:
-    picture = read_picture(photo)
-    hole = _hole(photo, (picture.height, picture.width), box, mask)
-    adapted = fitting.fit(model, picture, hole, fit) if fit and hole.any() else model
-    return completion.complete(adapted, picture, hole, sharp=sharp, progress=_show_progress)
-
-
 def _show_progress(done: int, of: int) -> None:
     """Written over itself on stderr, where a person looks at it and there is more than one."""
     if of > 1 and sys.stderr.isatty():
         end = "\n" if done == of else "\r"
         print(f"made sharp: {done} of {of} pieces", end=end, file=sys.stderr, flush=True)
-
-
-def _hole(
-    photo: Path,
-    size: tuple[int, int],
-    boxes: tuple[tuple[int, int, int, int], ...],
-    mask: Path | None,
-) -> np.ndarray:
-    for left, top, width, height in boxes:
-        if min(left, top) < 0 or min(width, height) < 1:
-            raise ValueError(f"--box {left} {top} {width} {height}: X, Y >= 0 and W, H >= 1")
-        if left + width > size[1] or top + height > size[0]:
-            raise ValueError(
-                f"--box {left} {top} {width} {height}: reaches beyond {photo}, "
-                f"which is {size[1]} x {size[0]} pixels"
-            )
-    hole = boxes_mask(size, list(boxes))
-    if mask is not None:
-        file = files.mask_of(photo, mask)
-        painted = read_mask(file)
-        if painted.shape != size:
-            raise ValueError(
-                f"{file}: is {painted.shape[1]} x {painted.shape[0]} pixels, {photo} is "
-                f"{size[1]} x {size[0]}; a mask has the size of its photograph"
-            )
-        if painted.all():
-            raise ValueError(f"{file}: is all hole; paint white only what is to be filled")
-        hole |= painted
-    return hole
 
 
 def evaluate(
@@ -305,6 +277,24 @@ def _tell(error: Exception, about: str = "") -> None:
     print(f"error: {line if line.startswith(about) else f'{about}: {line}'}", file=sys.stderr)
 
 
+@contextmanager
+def _warnings_in_words() -> Iterator[None]:
+    """What is said of pictures, each in one line on stderr and once; other warnings as they are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", PictureWarning)
+        others: Callable[..., None] = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *more: Any, **named: Any) -> None:
+            if issubclass(category, PictureWarning):
+                line = " ".join(str(message).split())
+                tqdm.write(f"warning: {line}", file=sys.stderr)  # above a bar, if there is one
+            else:
+                others(message, category, *more, **named)
+
+        warnings.showwarning = show
+        yield
+
+
 def main() -> int:
     """Run a command. Exit code 0: done; 1: an error, told in one line; 2: not understood; 130:
     interrupted. `--debug` anywhere shows the traceback of an error.
@@ -325,7 +315,7 @@ def main() -> int:
         "rebuild": tyro.conf.configure(tyro.conf.PositionalRequiredArgs)(recipes.rebuild),
     }
     try:
-        with PATHS:
+        with PATHS, _warnings_in_words():
             made: Any = tyro.extras.subcommand_cli_from_dict(
                 commands,
                 args=[argument for argument in sys.argv[1:] if argument != DEBUG],

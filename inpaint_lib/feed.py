@@ -13,7 +13,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, DistributedSampl
 
 from .config import TrainConfig
 from .crops import ahead, crop_and_cover
-from .data import SIZE, Batch, ImageCompletionDataset, Pairs, PairsInMemory
+from .data import SIZE, Batch, ImageCompletionDataset, Pairs, PairsInMemory, evenly
 from .machine import cores, memory_of, processes_here
 from .model import PixelRNN, threads_for
 from .results import photographs_in
@@ -42,9 +42,7 @@ class Feed:
         self.names: list[str] = []  # of pictures to train on
         self.held_out: list[str] = []  # and to validate on
         if config.data_dir is None:
-            self.pairs = ImageCompletionDataset(
-                config.occluded_dir, config.original_dir, mask_dir=config.mask_dir
-            )
+            self.pairs = stored_pairs(config)
         else:
             self.names, self.held_out = split(config.data_dir, config.held_out)
         if config.val_occluded_dir is not None and config.val_original_dir is not None:
@@ -81,6 +79,8 @@ class Feed:
         config = self.config
         if self.pairs is not None:
             fits = self._tell(f"{len(self.pairs):,} pairs", bytes_of(self.pairs))
+            if not fits and self.workers:
+                evenly(self.pairs, 16)  # what there is to tell of them: see `Doubts`
             return PairsInMemory(self.pairs, self.device) if fits else self.pairs
         assert config.data_dir is not None
         assert config.crop_size is not None  # TrainConfig has seen to it
@@ -243,6 +243,16 @@ def spread(names: Sequence[str], count: int) -> list[str]:
     """At most so many of the names, spread evenly over them."""
     step = max(1.0, len(names) / max(1, count))
     return [names[int(i * step)] for i in range(min(count, len(names)))]
+
+
+def stored_pairs(config: TrainConfig) -> ImageCompletionDataset:
+    """The pairs to train on; of their holes nothing is said where others are drawn."""
+    return ImageCompletionDataset(
+        config.occluded_dir,
+        config.original_dir,
+        mask_dir=config.mask_dir,
+        doubts=not config.fresh_holes,
+    )
 
 
 def bytes_of(pairs: Pairs) -> int:

@@ -62,7 +62,8 @@ def complete(
     model: a `PixelRNN` in any precision and mode, also a compiled or wrapped one; it is left as it
     is. image: PIL image, (H, W, 3) uint8 array, or path; read as upright 8-bit RGB. mask: (H, W),
     non-zero is hole. What lies under the hole never reaches the network. Returns an RGB image
-    of the same size; with an empty mask, the picture itself.
+    of the same size; with an empty mask, the picture itself. Its `info` carries on the RGB
+    profile that the colours are meant in, the network's as well, and the resolution.
 
     Only windows are computed: a hole's bounding box and MARGIN pixels around it, cut off at
     the photograph's edge. Holes whose windows meet share one. A crop that contains a window
@@ -77,9 +78,10 @@ def complete(
     the photograph does better: `complete(fit(model, image, mask, seconds=60), image, mask)`.
 
     Raises ValueError when the mask is not two-dimensional, not of the image's size, or leaves
-    no pixel known.
+    no pixel known, and what `read_picture` raises.
     """
-    picture, hole = picture_and_hole(image, mask)
+    photograph = as_picture(image)
+    picture, hole = picture_and_hole(photograph, mask)
     result = picture.copy()
     with ready(model) as network, torch.inference_mode():
         weight = next(network.parameters())
@@ -90,7 +92,9 @@ def complete(
                 result[window][part] = to_pixels(complete_window(network, occluded, m))[part]
         if sharp:
             result = _sharpened(result, hole, progress)
-    return Image.fromarray(result)
+    completed = Image.fromarray(result)
+    completed.info = photograph.info.copy()
+    return completed
 
 
 def _sharpened(

@@ -16,10 +16,11 @@ from scipy.ndimage import maximum_filter
 
 from ..checks import check_number
 from ..filling import push_pull, thin_plate
+from ..masks import read_mask
 from ..metrics import psnr, ssim_map
 from ..model import PixelRNN
 from ..paths import given_path, pair_folders, written_whole
-from ..pictures import cover, read_mask, read_picture, to_mask, to_tensor
+from ..pictures import cover, read_picture, to_mask, to_tensor
 from .baselines import (
     Method,
     biharmonic,
