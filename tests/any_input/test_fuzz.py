@@ -2,8 +2,9 @@
 
 Files are read in a process of their own, so that a crash or a hang is a failed test that names
 the file, and not the end of the run. Its memory is limited, for a header may claim any size:
-more than the library's limit of size is refused. Below that, memory is reserved as the header says and reading ends where the file does; but
-a GIF whose small frame lies on a large canvas is in order, and read as large as it says.
+more than the library's limit is refused. Below that, memory is reserved as the header says and
+reading ends where the file does; but a GIF whose small frame lies on a large canvas is in order,
+and read as large as it says.
 """
 
 import json
