@@ -719,7 +719,7 @@ def test_state_and_checkpoints_load_without_executing_anything(pairs, tmp_path):
     config = config_for(pairs, tmp_path / "run", epochs=1)
     run(Trainer(config))
     state = torch.load(config.save_dir / "state.pth", weights_only=True)
-    assert {"format", "config", "model", "optimizer", "schedule", "random"} <= state.keys()
+    assert {"format", "config", "model", "optimizer", "schedule", "epoch"} <= state.keys()
     assert load_model(config.save_dir / "state.pth", "cpu").config == state["config"]
 
 
