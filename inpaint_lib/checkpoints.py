@@ -32,9 +32,11 @@ REMEDY = "choose another checkpoint, or train one with `python -m inpaint_lib tr
 SAFE = ".safetensors"
 STATE = "state.pth"
 LOG = "training_log.txt"
-FILES = (STATE, LOG, "model_epoch*.pth", "samples/sample_epoch*.png")
+BEST = "best.pth"
+FILES = (STATE, LOG, BEST, "model_epoch*.pth", "samples/sample_epoch*.png")
 COLUMNS = ("epoch", "LR", "L1", "SSIM", "total loss")
 VAL_COLUMNS = ("val L1", "val SSIM", "val total loss", "val hole PSNR [dB]")
+MEASURED = ("pictures/s", "memory [MB]")  # of the machine: they differ from run to run
 
 
 def save_checkpoint(content: dict[str, Any], path: str | os.PathLike[str]) -> None:
@@ -126,6 +128,16 @@ def _read_content(path: Path) -> Any:
     return json.loads(head["__metadata__"]["inpaint_lib"]) | {"model": safetensors.load(data)}
 
 
+def weights_file(save_dir: Path, epoch: int) -> Path:
+    """Where a run leaves an epoch's weights."""
+    return save_dir / f"model_epoch{epoch}.pth"
+
+
+def samples_file(save_dir: Path, epoch: int) -> Path:
+    """Where a run leaves an epoch's samples: occluded, completed and original."""
+    return save_dir / "samples" / f"sample_epoch{epoch}.png"
+
+
 class RunFolder:
     """The folder of one run; made if it is not there. Raises OSError when it is not writable.
 
@@ -201,8 +213,8 @@ class RunFolder:
         samples: makes rows of pictures to look at, (rows, B, 3, H, W).
         """
         epoch = len(history)
-        weights = self.path / f"model_epoch{epoch}.pth"
-        sheet = self.path / "samples" / f"sample_epoch{epoch}.png"
+        weights = weights_file(self.path, epoch)
+        sheet = samples_file(self.path, epoch)
         if not sheet.is_file():
             rows = samples()
             sheet.parent.mkdir(exist_ok=True)
@@ -211,12 +223,21 @@ class RunFolder:
         if not weights.is_file():
             save_model(model, weights)
 
-    def write_log(self, history: Sequence[Mapping[str, float]]) -> None:
+    def keep_best(self, model: PixelRNN, history: Sequence[Mapping[str, float]]) -> None:
+        """Write `best.pth` if in the history's last epoch holes were filled best, by their PSNR."""
+        validated = [log for log in history if VAL_COLUMNS[-1] in log]
+        if validated and max(validated, key=lambda log: log[VAL_COLUMNS[-1]]) is history[-1]:
+            save_model(model, self.path / BEST)
+
+    def write_log(
+        self, history: Sequence[Mapping[str, float]], measured: Sequence[Mapping[str, float]]
+    ) -> None:
         """`training_log.txt`: tab-separated, a header, a line an epoch."""
-        lines = ["\t".join(COLUMNS + VAL_COLUMNS)]
-        for log in history:
+        lines = ["\t".join(COLUMNS + VAL_COLUMNS + MEASURED)]
+        for log, machine in zip(history, measured, strict=True):
             cells = [f"{log['epoch']:.0f}", f"{log['LR']:.4g}"]
             cells += [f"{log[c]:.6f}" if c in log else "" for c in COLUMNS[2:] + VAL_COLUMNS]
+            cells += [f"{machine[c]:.1f}" if c in machine else "" for c in MEASURED]
             lines.append("\t".join(cells))
         with written_whole(self.path / LOG) as partial:
             partial.write_text("\n".join(lines) + "\n", encoding="utf-8")

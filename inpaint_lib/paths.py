@@ -205,7 +205,7 @@ def check_writable(path: Path) -> None:
         with suppress(FileNotFoundError):
             path.stat()  # its name may be too long
         _partial(path).touch()
-        _partial(path).unlink()
+        _partial(path).unlink(missing_ok=True)  # another process may have been as quick
     except OSError as error:
         raise not_written(path, error) from error
 

@@ -28,11 +28,12 @@ class Mutation(NamedTuple):
     chapters: tuple[str, ...]
 
 
-COMPONENTS, SSIM, TRAINING, DATA = (
+COMPONENTS, SSIM, TRAINING, DATA, GPU = (
     "02_components",
     "03_ssim_and_loss",
     "04_training",
     "01_data_inspection",
+    "05_gpu_training",
 )
 CONTROL = Mutation("nothing is broken", "layers", "import math", "import math", (COMPONENTS,))
 MUTATIONS = [
@@ -133,6 +134,20 @@ MUTATIONS = [
         '        self.optimizer.load_state_dict(state["optimizer"])\n',
         "",
         (TRAINING,),
+    ),
+    Mutation(
+        "the learning rate stays where it began",
+        "learner",
+        "        self.schedule.step()\n",
+        "",
+        (GPU,),
+    ),
+    Mutation(
+        "every step waits for the accelerator",
+        "learner",
+        "(check_shapes if scaler else check_triple)(*batch)",
+        "check_triple(*batch)",
+        (GPU,),
     ),
 ]
 
