@@ -8,7 +8,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # The outputs of the chapters are compared with what they print: on Linux, where they were made.
 NBVAL := $(if $(filter Linux,$(shell uname -s)),--nbval,--nbval-lax)
 
-.PHONY: demo test test-anywhere lint lab notebooks bench gpu clean distclean
+.PHONY: install demo test test-anywhere lint lab notebooks book bench gpu clean distclean
+
+install: $(VENV)/installed
 
 demo: $(VENV)/installed
 	$(BIN)/python -m inpaint_lib demo
@@ -42,13 +44,17 @@ notebooks: $(VENV)/installed-dev
 		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False \
 		--NotebookExporter.preprocessors=stills.KeepStills notebooks/*.ipynb
 
+# The chapters as a site, as they are committed: build/book/index.html. A warning is an error.
+book: $(VENV)/installed-dev
+	$(BIN)/python -m sphinx -q -W --keep-going -c docs -b html . build/book
+
 lab: $(VENV)/installed
 	$(BIN)/jupyter lab notebooks
 
 # What runs and `prepare` made; photographs and shipped weights stay.
 clean:
 	rm -rf checkpoints/runs dataset/train dataset/val dataset/test dataset/bricks dataset/many
-	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis .benchmarks .coverage
+	rm -rf build .pytest_cache .ruff_cache .mypy_cache .hypothesis .benchmarks .coverage
 
 distclean: clean
 	rm -rf $(VENV) *.egg-info

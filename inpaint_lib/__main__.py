@@ -2,13 +2,13 @@
 
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
-from PIL import Image
+from tqdm.auto import tqdm
 
 from .doctor import doctor, unless_asked
 
@@ -17,17 +17,18 @@ try:
 except ImportError as error:
     raise unless_asked(error) from error
 
+from . import callbacks
 from .checkpoints import load_model
 from .checks import check_number, in_words
-from .holes import boxes_mask
-from .model import PixelRNN
+from .masks import PaintedOn
 from .paths import World, check_writable, given_path, why_missing, world_folder, written_whole
 from .photographs import completion, evaluation, files, fitting, recipes
 from .photographs.baselines import PEERS
 from .photographs.prepare import ensure_prepared, prepare
-from .pictures import read_mask, read_picture
+from .pictures import PictureWarning, read_picture
+from .processes import first_only
 from .results import MARK
-from .training import TrainConfig, Trainer, run
+from .training import Step, TrainConfig, Trainer, run
 
 DEBUG = "--debug"
 # RuntimeError is what torch raises, of memory, devices and connections.
@@ -43,6 +44,9 @@ def make_train(defaults: dict[str, Any]) -> Callable[..., None]:
         data: Path | None = None,
         size: int | None = None,
         val: Path | None = None,
+        minutes: float | None = None,
+        keep_last: int | None = None,
+        tensorboard: bool = False,
         config: Annotated[TrainConfig, tyro.conf.arg(name="")] = TrainConfig(**defaults),  # noqa: B008
     ) -> None:
         """Train a network on pairs of pictures, or with --data on a folder of any pictures.
@@ -59,21 +63,43 @@ def make_train(defaults: dict[str, Any]) -> Callable[..., None]:
                 every tenth picture, 50 at most, is kept to validate on.
             size: The side of the squares to train on, in pixels; 128 for the plain network.
             val: Validate on this folder: of pairs, as `prepare` makes one, or of any pictures.
+            minutes: Begin no epoch that would not end within so many minutes; --resume goes on.
+                A schedule is not shortened by it: plan --epochs for that.
+            keep_last: Keep so many of the newest model_epoch files, not all; best.pth stays.
+            tensorboard: Write the log and the samples for TensorBoard, too, in save_dir.
         """
         config = recipes.on_folders(config, preset or large, data, size, val)
+        tell: list[Callable[[Step], str]] = []
+        if minutes is not None:
+            tell.append(callbacks.TimeLimit(minutes))
+        if keep_last is not None:
+            tell.append(callbacks.KeepLast(config.save_dir, keep_last))
+        if tensorboard:
+            tell.append(callbacks.TensorBoard(config.save_dir))
         trainer = Trainer(config)
         if trainer.rank == 0:
             print(f"{trainer.feed.words}.")
         try:
-            run(trainer)
-        except KeyboardInterrupt:
-            if trainer.epoch:
-                print(
-                    f"\nEpoch {trainer.epoch} is kept in {trainer.folder.state}: --resume goes on."
-                )
+            run(trainer, *tell)
+        except (KeyboardInterrupt, FloatingPointError):
+            _say_what_is_kept(trainer)
             raise
+        _say_what_is_kept(trainer)
 
     return train
+
+
+def _say_what_is_kept(trainer: Trainer) -> None:
+    """Of a run that is not at its end: how to go on."""
+    if trainer.rank or trainer.epoch == trainer.config.epochs:
+        return
+    if trainer.epoch == 0:
+        print("\nNo epoch was completed, so nothing is kept.")
+    else:
+        print(
+            f"\nEpoch {trainer.epoch} of {trainer.config.epochs} is kept in "
+            f"{trainer.folder.state}: the same command with --resume goes on."
+        )
 
 
 def complete(
@@ -81,11 +107,15 @@ def complete(
     box: tyro.conf.UseAppendAction[tuple[tuple[int, int, int, int], ...]] = (),
     mask: Path | None = None,
     checkpoint: str = "photographs",
+    hole: files.HoleColour | None = None,
+    painted_on: PaintedOn | None = None,
     fit: float = 0.0,
+    sharp: bool = False,
     out: Annotated[str | None, tyro.conf.arg(metavar="PATH")] = None,
     overwrite: bool = False,
 ) -> int:
     """Fill holes of photographs. Each result is a PNG; pixels outside the hole do not change.
+    It keeps the photograph's RGB profile and its resolution.
 
     Several photographs are completed one after the other; one that fails is reported, the
     others are still done, and the exit code is 1. Results of this command are not completed
@@ -96,8 +126,13 @@ def complete(
         box: X Y W H in pixels of the upright photograph is hole. May be given several times.
         mask: White is hole. A file, or a folder that holds STEM.png for each photograph.
         checkpoint: A file, or "photographs" or "bricks": the shipped weights of that world.
+        hole: What is hole in a mask; a mask that is more than half white needs to say so.
+        painted_on: Of a photograph that is turned by EXIF, whether the mask was painted on what
+            is shown, or on the pixels as they are stored; needed where its size does not tell.
         fit: Seconds to train a copy of the network on each photograph's known part first; worth
             a minute where structure repeats itself.
+        sharp: Put copies of the photograph's known part in the place of what the network
+            predicts, which is blurred. For an eraser; the plain network is nearer to the truth.
         out: A file for one photograph; a folder for several, or where it ends in a slash. By
             default STEM_completed.png beside each photograph.
         overwrite: Replace results that are already there.
@@ -123,7 +158,17 @@ def complete(
     for photo, target in plan.items():
         with _told_of(photo, several):
             assert model is not None
-            files.save_result(_completed(model, photo, box, mask, fit), target, written)
+            picture = read_picture(photo)
+            hidden = files.boxed(photo, picture, box)
+            if mask is not None:
+                hidden |= files.painted(
+                    files.mask_of(photo, mask), photo, picture, hole, painted_on
+                )
+            adapted = fitting.fit(model, picture, hidden, fit) if fit and hidden.any() else model
+            completed = completion.complete(
+                adapted, picture, hidden, sharp=sharp, progress=_show_progress
+            )
+            files.save_result(completed, target, written)
             written.append(target)
             print(target)
     return int(len(written) < len(chosen))
@@ -138,46 +183,11 @@ def _told_of(photo: Path, several: bool) -> Iterator[None]:
         _tell(error, str(photo) if several else "")
 
 
-def _completed(
-    model: PixelRNN,
-    photo: Path,
-    box: tuple[tuple[int, int, int, int], ...],
-    mask: Path | None,
-    fit: float,
-) -> Image.Image:
-    picture = read_picture(photo)
-    hole = _hole(photo, (picture.height, picture.width), box, mask)
-    adapted = fitting.fit(model, picture, hole, fit) if fit and hole.any() else model
-    return completion.complete(adapted, picture, hole)
-
-
-def _hole(
-    photo: Path,
-    size: tuple[int, int],
-    boxes: tuple[tuple[int, int, int, int], ...],
-    mask: Path | None,
-) -> np.ndarray:
-    for left, top, width, height in boxes:
-        if min(left, top) < 0 or min(width, height) < 1:
-            raise ValueError(f"--box {left} {top} {width} {height}: X, Y >= 0 and W, H >= 1")
-        if left + width > size[1] or top + height > size[0]:
-            raise ValueError(
-                f"--box {left} {top} {width} {height}: reaches beyond {photo}, "
-                f"which is {size[1]} x {size[0]} pixels"
-            )
-    hole = boxes_mask(size, list(boxes))
-    if mask is not None:
-        file = files.mask_of(photo, mask)
-        painted = read_mask(file)
-        if painted.shape != size:
-            raise ValueError(
-                f"{file}: is {painted.shape[1]} x {painted.shape[0]} pixels, {photo} is "
-                f"{size[1]} x {size[0]}; a mask has the size of its photograph"
-            )
-        if painted.all():
-            raise ValueError(f"{file}: is all hole; paint white only what is to be filled")
-        hole |= painted
-    return hole
+def _show_progress(done: int, of: int) -> None:
+    """Written over itself on stderr, where a person looks at it and there is more than one."""
+    if of > 1 and sys.stderr.isatty():
+        end = "\n" if done == of else "\r"
+        print(f"made sharp: {done} of {of} pieces", end=end, file=sys.stderr, flush=True)
 
 
 def evaluate(
@@ -267,6 +277,24 @@ def _tell(error: Exception, about: str = "") -> None:
     print(f"error: {line if line.startswith(about) else f'{about}: {line}'}", file=sys.stderr)
 
 
+@contextmanager
+def _warnings_in_words() -> Iterator[None]:
+    """Warnings for the user, each in one line on stderr; those for developers as they are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", PictureWarning)
+        others: Callable[..., None] = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *more: Any, **named: Any) -> None:
+            if issubclass(category, UserWarning):
+                line = " ".join(str(message).split())
+                tqdm.write(f"warning: {line}", file=sys.stderr)  # above a bar, if there is one
+            else:
+                others(message, category, *more, **named)
+
+        warnings.showwarning = show
+        yield
+
+
 def main() -> int:
     """Run a command. Exit code 0: done; 1: an error, told in one line; 2: not understood; 130:
     interrupted. `--debug` anywhere shows the traceback of an error.
@@ -278,7 +306,7 @@ def main() -> int:
     if "--large" in sys.argv and "train" in sys.argv:  # `prepare` knows another --large
         defaults = recipes.LARGE
     commands: dict[str, Callable[..., Any]] = {
-        "prepare": prepare,
+        "prepare": first_only(prepare),
         "train": make_train(defaults),
         "evaluate": evaluate,
         "complete": complete,
@@ -287,7 +315,7 @@ def main() -> int:
         "rebuild": tyro.conf.configure(tyro.conf.PositionalRequiredArgs)(recipes.rebuild),
     }
     try:
-        with PATHS:
+        with PATHS, _warnings_in_words():
             made: Any = tyro.extras.subcommand_cli_from_dict(
                 commands,
                 args=[argument for argument in sys.argv[1:] if argument != DEBUG],

@@ -3,6 +3,7 @@
 Taught in notebooks/04_training.ipynb.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,6 +12,7 @@ from typing import Any, get_args
 
 import filelock
 import torch
+from safetensors import torch as safetensors
 from torch import Tensor, nn
 from torchvision.utils import save_image
 
@@ -27,11 +29,14 @@ from .paths import (
 
 CHECKPOINT_FORMAT = 1
 REMEDY = "choose another checkpoint, or train one with `python -m inpaint_lib train`"
+SAFE = ".safetensors"
 STATE = "state.pth"
 LOG = "training_log.txt"
-FILES = (STATE, LOG, "model_epoch*.pth", "samples/sample_epoch*.png")
+BEST = "best.pth"
+FILES = (STATE, LOG, BEST, "model_epoch*.pth", "samples/sample_epoch*.png")
 COLUMNS = ("epoch", "LR", "L1", "SSIM", "total loss")
 VAL_COLUMNS = ("val L1", "val SSIM", "val total loss", "val hole PSNR [dB]")
+MEASURED = ("pictures/s", "memory [MB]")  # of the machine: they differ from run to run
 
 
 def save_checkpoint(content: dict[str, Any], path: str | os.PathLike[str]) -> None:
@@ -43,10 +48,18 @@ def save_checkpoint(content: dict[str, Any], path: str | os.PathLike[str]) -> No
 def save_model(model: nn.Module, path: str | os.PathLike[str]) -> None:
     """Write weights and configuration, so that `load_model` needs nothing but the file.
 
+    As safetensors if `path` ends in `.safetensors`: numbers and text only, which any program can
+    read without PyTorch; the configuration is in its metadata, as JSON under "inpaint_lib".
     A compiled or wrapped network is written as the `PixelRNN` in it; TypeError without one.
     """
     network = plain_network(model)
-    save_checkpoint({"config": network.config, "model": network.state_dict()}, path)
+    if Path(path).suffix != SAFE:
+        save_checkpoint({"config": network.config, "model": network.state_dict()}, path)
+        return
+    told = json.dumps({"format": CHECKPOINT_FORMAT, "config": network.config})
+    weights = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
+    with written_whole(path) as partial:
+        partial.write_bytes(safetensors.save(weights, {"format": "pt", "inpaint_lib": told}))
 
 
 def load_model(
@@ -54,9 +67,9 @@ def load_model(
 ) -> PixelRNN:
     """A trained network in eval mode; its architecture is read from the checkpoint.
 
-    checkpoint: "photographs" or "bricks", the shipped weights of that world; or a path:
-    `model_epoch{N}.pth`, or `state.pth` of a run. device: None is the best there is. Nothing in
-    the file is executed (`weights_only=True`).
+    checkpoint: "photographs" or "bricks", the shipped weights of that world; or a path: what
+    `save_model` wrote, `model_epoch{N}.pth` or `state.pth` of a run. device: None is the best
+    there is. Nothing in the file is executed (`weights_only=True`).
 
     Raises FileNotFoundError, with the command that makes one, when there is no such file, and
     ValueError when the file is not a checkpoint of this library.
@@ -79,7 +92,7 @@ def load_model(
 def read_checkpoint(path: Path) -> tuple[PixelRNN, dict[str, Any]]:
     """The network in a checkpoint, on the CPU, and all else that the file holds."""
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = _read_content(path)
     except Exception as error:  # what torch raises for a damaged file is not documented
         # torch's own words advise to load it without care: not to be repeated.
         raise ValueError(f"{path}: not a checkpoint, or a damaged one; {REMEDY}") from error
@@ -105,6 +118,24 @@ def read_checkpoint(path: Path) -> tuple[PixelRNN, dict[str, Any]]:
     # Not as it was read: `assign=True` leaves a mark in it, and whoever loads it next would assign.
     content["model"] = model.state_dict()
     return model, content
+
+
+def _read_content(path: Path) -> Any:
+    if path.suffix != SAFE:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    data = path.read_bytes()
+    head = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return json.loads(head["__metadata__"]["inpaint_lib"]) | {"model": safetensors.load(data)}
+
+
+def weights_file(save_dir: Path, epoch: int) -> Path:
+    """Where a run leaves an epoch's weights."""
+    return save_dir / f"model_epoch{epoch}.pth"
+
+
+def samples_file(save_dir: Path, epoch: int) -> Path:
+    """Where a run leaves an epoch's samples: occluded, completed and original."""
+    return save_dir / "samples" / f"sample_epoch{epoch}.png"
 
 
 class RunFolder:
@@ -182,8 +213,8 @@ class RunFolder:
         samples: makes rows of pictures to look at, (rows, B, 3, H, W).
         """
         epoch = len(history)
-        weights = self.path / f"model_epoch{epoch}.pth"
-        sheet = self.path / "samples" / f"sample_epoch{epoch}.png"
+        weights = weights_file(self.path, epoch)
+        sheet = samples_file(self.path, epoch)
         if not sheet.is_file():
             rows = samples()
             sheet.parent.mkdir(exist_ok=True)
@@ -192,12 +223,21 @@ class RunFolder:
         if not weights.is_file():
             save_model(model, weights)
 
-    def write_log(self, history: Sequence[Mapping[str, float]]) -> None:
+    def keep_best(self, model: PixelRNN, history: Sequence[Mapping[str, float]]) -> None:
+        """Write `best.pth` if in the history's last epoch holes were filled best, by their PSNR."""
+        validated = [log for log in history if VAL_COLUMNS[-1] in log]
+        if validated and max(validated, key=lambda log: log[VAL_COLUMNS[-1]]) is history[-1]:
+            save_model(model, self.path / BEST)
+
+    def write_log(
+        self, history: Sequence[Mapping[str, float]], measured: Sequence[Mapping[str, float]]
+    ) -> None:
         """`training_log.txt`: tab-separated, a header, a line an epoch."""
-        lines = ["\t".join(COLUMNS + VAL_COLUMNS)]
-        for log in history:
+        lines = ["\t".join(COLUMNS + VAL_COLUMNS + MEASURED)]
+        for log, machine in zip(history, measured, strict=True):
             cells = [f"{log['epoch']:.0f}", f"{log['LR']:.4g}"]
             cells += [f"{log[c]:.6f}" if c in log else "" for c in COLUMNS[2:] + VAL_COLUMNS]
+            cells += [f"{machine[c]:.1f}" if c in machine else "" for c in MEASURED]
             lines.append("\t".join(cells))
         with written_whole(self.path / LOG) as partial:
             partial.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -14,6 +14,7 @@ from .layers import Norm
 from .losses import HoleTerm
 from .paths import default_path, given_path, pair_folders
 from .pictures import list_pictures
+from .results import photographs_in
 
 PAIRS = pair_folders(default_path("dataset", "train"))
 CHECKPOINTS = default_path("checkpoints")
@@ -155,8 +156,9 @@ def check_numbers(config: TrainConfig) -> None:
     """Raises what `TrainConfig` raises for numbers and for what does not go together."""
     for name in (*COUNTS, "crop_size", "longest_hole", "epoch_size"):
         check_number(name, getattr(config, name), least=1, whole=True)
-    for name in ("num_workers", "seed", "refine", "held_out"):
+    for name in ("num_workers", "refine", "held_out"):
         check_number(name, getattr(config, name), whole=True)
+    check_number("seed", config.seed, most=2**62, whole=True)  # a generator's has 64 bits
     check_number("lr", config.lr, above=0)
     check_number("grad_clip", config.grad_clip, above=0)
     check_number("ssim_weight", config.ssim_weight, most=1)
@@ -173,7 +175,10 @@ def check_numbers(config: TrainConfig) -> None:
 
 def names_of(config: TrainConfig) -> dict[str, int]:
     """How many pictures are trained on, and a sum of their names: the same wherever they lie."""
-    names = list_pictures(config.data_dir or config.occluded_dir)
+    if config.data_dir is None:
+        names = list_pictures(config.occluded_dir)
+    else:
+        names = photographs_in(config.data_dir)
     return {"count": len(names), "names": crc32(os.fsencode("/".join(names)))}
 
 

@@ -15,8 +15,9 @@ from torch.utils.data import Dataset, default_collate
 from torchvision import transforms
 
 from .checks import check_floats, check_triple
+from .masks import Doubts, read_mask
 from .paths import given_path, matching
-from .pictures import list_pictures, read_mask, read_picture
+from .pictures import list_pictures, read_picture
 
 PREFIX = "occluded_"
 SIZE = 128  # side of the pictures of a pair, in pixels
@@ -61,13 +62,14 @@ class ImageCompletionDataset(Pairs):
     """Item i is a `Batch` of one picture: (3, H, W), (3, H, W), (1, H, W), 1 in the hole.
 
     An occluded picture `occluded_NAME` belongs to the original `NAME`; where there is none of the
-    same name, to the only one whose name differs in case or in how an accent is written.
-    `transform` is applied to each picture as in torchvision, PIL in, tensor out; by default it
-    resizes to 128 x 128
-    and converts to [0, 1]. One that draws at random draws alike for all pictures of an item,
-    so they stay registered. The mask comes from `difference_mask`, or, with `mask_dir`, from
-    `mask_dir/STEM.png` (white is hole), which goes through the same transform.
+    same name, to the only one whose name differs in case or in how an accent is written. Both
+    kinds may be in one folder. `transform` is applied to each picture as in torchvision, PIL in,
+    tensor out; by default it resizes to 128 x 128 and converts to [0, 1]. One that draws at
+    random draws alike for all pictures of an item, so they stay registered. The mask comes from
+    `difference_mask`, or, with `mask_dir`, from `mask_dir/STEM.png` (see `read_mask`), which goes
+    through the same transform. Whatever colour a hole has in its file, `occluded` is black there.
 
+    doubts: warn (PictureWarning) of pairs that cannot be meant, by file: see `Doubts`.
     augment: called as `augment(occluded, original, mask)`, returns the three: an augmentation
         acts on the whole triple.
 
@@ -85,6 +87,7 @@ class ImageCompletionDataset(Pairs):
         *,
         mask_dir: str | os.PathLike[str] | None = None,
         augment: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]] | None = None,
+        doubts: bool = True,
     ):
         self.occluded_dir = given_path(occluded_dir)
         self.original_dir = given_path(original_dir)
@@ -94,11 +97,16 @@ class ImageCompletionDataset(Pairs):
         )
         self.mask_thresh = mask_thresh
         self.augment = augment
+        self._doubts = Doubts() if doubts else None
 
         self._occluded_names = list_pictures(self.occluded_dir)
+        originals = list_pictures(self.original_dir)
+        if self.occluded_dir.samefile(self.original_dir):  # which then has the originals as well
+            twins = set(originals)
+            self._occluded_names = [n for n in self._occluded_names if PREFIX + n not in twins]
         self.names = [name.removeprefix(PREFIX) for name in self._occluded_names]
         mask_names = [os.path.splitext(name)[0] + ".png" for name in self.names]
-        self._originals = matching(self.names, list_pictures(self.original_dir))
+        self._originals = matching(self.names, originals)
         self._masks: dict[str, str] = {}
         if self.mask_dir is not None:
             self._masks = matching(mask_names, list_pictures(self.mask_dir))
@@ -125,7 +133,7 @@ class ImageCompletionDataset(Pairs):
         pictures = [read_picture(occluded_path), read_picture(original_path)]
         if self.mask_dir is not None:
             mask_path = self.mask_dir / self._masks[os.path.splitext(name)[0] + ".png"]
-            hole = read_mask(mask_path)
+            hole = read_mask(mask_path, pictures[1])
             if hole.all():
                 raise ValueError(
                     f"{mask_path}: is all hole, nothing is known to "
@@ -143,7 +151,13 @@ class ImageCompletionDataset(Pairs):
             # A resized mask has grey edges: pixels mixed with hidden ones, so they are hole.
             mask = (rest[0].amax(dim=0, keepdim=True) > 0).to(original.dtype)
         else:
-            mask = difference_mask(occluded, original, self.mask_thresh)
+            try:
+                mask = difference_mask(occluded, original, self.mask_thresh)
+            except TypeError as error:
+                raise TypeError(f"{occluded_path}: after the transform, {error}") from None
+        if self._doubts is not None:
+            self._doubts.tell(occluded_path, occluded, original, mask)
+        occluded = occluded.masked_fill(mask > 0, 0)
         if self.augment is not None:
             occluded, original, mask = self.augment(occluded, original, mask)
         try:

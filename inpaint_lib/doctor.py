@@ -13,6 +13,7 @@ import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
 from importlib import import_module, metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -87,9 +88,9 @@ def check_package(name: str, lowest: str, use: bool = True) -> str:
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
-        if name not in MODULES:
+        if find_spec(MODULES.get(name, name)) is None:
             return f"{name} is missing"
-        version = lowest  # the module may come with a package of another name
+        version = lowest  # the module came with a package of another name
     if _numbers(version) < _numbers(lowest):
         return f"{name} {version} is older than {lowest}"
     if not use:

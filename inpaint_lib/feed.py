@@ -3,9 +3,7 @@
 Taught in notebooks/05_gpu_training.ipynb.
 """
 
-import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,9 +13,10 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, DistributedSampl
 
 from .config import TrainConfig
 from .crops import ahead, crop_and_cover
-from .data import SIZE, Batch, ImageCompletionDataset, Pairs, PairsInMemory
+from .data import SIZE, Batch, ImageCompletionDataset, Pairs, PairsInMemory, evenly
+from .machine import cores, memory_of, processes_here
 from .model import PixelRNN, threads_for
-from .pictures import list_pictures
+from .results import photographs_in
 from .squares import Pictures, PicturesInMemory, without_hole
 
 Drawn = tuple[Batch, Tensor]  # and what the network starts from
@@ -31,7 +30,7 @@ class Feed:
     File names are listed at once, pictures are read by `open`. part: (rank, processes), of which
     each draws its share of every batch. `words` says where the pictures are kept.
 
-    Raises what `ImageCompletionDataset`, `list_pictures` and `read_picture` raise.
+    Raises what `ImageCompletionDataset`, `photographs_in` and `read_picture` raise.
     """
 
     def __init__(self, config: TrainConfig, device: torch.device, part: tuple[int, int] = (0, 1)):
@@ -43,9 +42,7 @@ class Feed:
         self.names: list[str] = []  # of pictures to train on
         self.held_out: list[str] = []  # and to validate on
         if config.data_dir is None:
-            self.pairs = ImageCompletionDataset(
-                config.occluded_dir, config.original_dir, mask_dir=config.mask_dir
-            )
+            self.pairs = stored_pairs(config)
         else:
             self.names, self.held_out = split(config.data_dir, config.held_out)
         if config.val_occluded_dir is not None and config.val_original_dir is not None:
@@ -53,7 +50,7 @@ class Feed:
                 config.val_occluded_dir, config.val_original_dir, mask_dir=config.val_mask_dir
             )
         elif config.val_dir is not None:
-            self.held_out = spread(list_pictures(config.val_dir), VALIDATED[0])
+            self.held_out = spread(photographs_in(config.val_dir), VALIDATED[0])
 
     def open(self) -> None:
         """Read what is kept in memory, and settle the order of the batches."""
@@ -82,6 +79,8 @@ class Feed:
         config = self.config
         if self.pairs is not None:
             fits = self._tell(f"{len(self.pairs):,} pairs", bytes_of(self.pairs))
+            if not fits and self.workers:
+                evenly(self.pairs, 16)  # what there is to tell of them: see `Doubts`
             return PairsInMemory(self.pairs, self.device) if fits else self.pairs
         assert config.data_dir is not None
         assert config.crop_size is not None  # TrainConfig has seen to it
@@ -231,9 +230,9 @@ def with_holes(pictures: Pictures, config: TrainConfig) -> Batch:
 def split(folder: Path, held_out: int) -> tuple[list[str], list[str]]:
     """Names of the pictures of a folder to train on, and of those to validate on.
 
-    Raises ValueError when none is left to train on, and what `list_pictures` raises.
+    Raises ValueError when none is left to train on, and what `photographs_in` raises.
     """
-    names = list_pictures(folder)
+    names = photographs_in(folder)
     if held_out >= len(names):
         raise ValueError(f"held_out {held_out}: {folder} holds {len(names)} pictures; give fewer")
     chosen = spread(names, held_out)
@@ -246,31 +245,16 @@ def spread(names: Sequence[str], count: int) -> list[str]:
     return [names[int(i * step)] for i in range(min(count, len(names)))]
 
 
+def stored_pairs(config: TrainConfig) -> ImageCompletionDataset:
+    """The pairs to train on; of their holes nothing is said where others are drawn."""
+    return ImageCompletionDataset(
+        config.occluded_dir,
+        config.original_dir,
+        mask_dir=config.mask_dir,
+        doubts=not config.fresh_holes,
+    )
+
+
 def bytes_of(pairs: Pairs) -> int:
     """What pairs take in memory."""
     return 7 * SIZE**2 * len(pairs)
-
-
-def memory_of(device: torch.device) -> int:
-    """Bytes of a device's memory; of this machine's, the share of each process that trains here.
-
-    Where the system does not tell, 8 GB.
-    """
-    if device.type == "cuda":
-        return torch.cuda.get_device_properties(device).total_memory
-    known = []
-    if hasattr(os, "sysconf"):
-        known.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    with suppress(OSError, ValueError):  # a container's limit
-        known.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return min(known, default=8 * 2**30) // processes_here()
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def processes_here() -> int:
-    """Processes that train on this machine, as `torchrun` says."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))

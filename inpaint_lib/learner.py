@@ -4,13 +4,10 @@ Taught in notebooks/04_training.ipynb.
 """
 
 import math
-import os
-import warnings
 from copy import deepcopy
 from typing import Any, cast
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer, lr_scheduler
@@ -209,38 +206,3 @@ def check_finite(losses: list[Tensor], step: int, epoch: int) -> None:
                 f"step {step - before} (epoch {epoch}): the loss or its gradient became {value}; "
                 f"{KEPT}"
             )
-
-
-def launched() -> tuple[int, int]:
-    """Rank of this process and number of all that `torchrun` started, or that have met already.
-
-    What other programs leave in RANK and WORLD_SIZE does not count: nobody would come to meet us.
-    """
-    world = os.environ.get("WORLD_SIZE") or "1"
-    if dist.is_torchelastic_launched() or dist.is_initialized():
-        return int(os.environ.get("RANK", "0")), int(world)
-    if world != "1":
-        warnings.warn(
-            f"WORLD_SIZE={world} is not of torchrun: this process trains alone", stacklevel=3
-        )
-    return 0, 1
-
-
-def join_processes(device: torch.device) -> torch.device:
-    """Meet the other processes of `torchrun`; returns this one's device."""
-    if device.type != "cpu":
-        device = torch.device(device.type, int(os.environ["LOCAL_RANK"]))
-        torch.accelerator.set_device_index(device.index)
-    if not dist.is_initialized():
-        dist.init_process_group(dist.get_default_backend_for_device(device))
-    return device
-
-
-def leave_processes() -> None:
-    """Wait for the other processes and close the connections, where there are any.
-
-    A process that ends with open connections can be ended by those that did so before it.
-    """
-    if dist.is_initialized():
-        dist.barrier()
-        dist.destroy_process_group()

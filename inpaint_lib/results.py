@@ -1,7 +1,6 @@
 """Pictures that this library made: they bear a mark, and are not taken for photographs."""
 
 import os
-import warnings
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -10,7 +9,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from .paths import given_path
-from .pictures import is_picture, list_pictures
+from .pictures import is_picture, list_pictures, tell
 
 MARK = {"Software": "inpaint_lib"}  # a note in the PNG file
 ENDING = "_completed"  # of a result's name, unless another was asked for
@@ -64,7 +63,4 @@ def photographs_in(folder: str | os.PathLike[str]) -> list[str]:
 def say_left_out(results: Sequence[str | Path], where: str = "") -> None:
     """Warn of results that are not taken for photographs."""
     names = ", ".join(map(str, results[:5])) + (", ..." if len(results) > 5 else "")
-    warnings.warn(
-        f"{where}{len(results)} left out, made by `complete` and no photographs: {names}",
-        stacklevel=3,
-    )
+    tell(f"{where}{len(results)} left out, made by `complete` and no photographs: {names}")

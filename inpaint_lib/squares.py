@@ -102,7 +102,7 @@ class Pictures(Pairs):
     def read(self, level: int, top: int, left: int) -> Tensor:
         """The pixels of one square, (3, size, size) bytes; it alone is resized."""
         number, _, height, width = self.levels[level].tolist()
-        picture = read_picture(self.paths[number])
+        picture = read_picture(self.paths[number], srgb=True)
         right, bottom = left + self.size, top + self.size
         if picture.size == (width, height):
             square = picture.crop((left, top, right, bottom))
@@ -137,7 +137,7 @@ class PicturesInMemory(Pictures):
         pixels = torch.empty(self.pixel_count, 3, dtype=torch.uint8)
 
         def read(number: int) -> None:
-            picture = read_picture(self.paths[number])
+            picture = read_picture(self.paths[number], srgb=True)
             first = int(self.first[number])
             for level in self.levels[first : first + int(self.level_count[number])].tolist():
                 _, begin, height, width = level

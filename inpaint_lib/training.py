@@ -5,9 +5,10 @@ Taught in notebooks/04_training.ipynb.
 
 import os
 from collections.abc import Callable, Generator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import torch
@@ -15,19 +16,14 @@ import torch.distributed as dist
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from .checkpoints import COLUMNS, RunFolder
+from .checkpoints import COLUMNS, MEASURED, RunFolder
 from .config import CHECKPOINTS, PAIRS, TrainConfig, check_same_run, names_of
 from .feed import Feed
-from .learner import (
-    Learner,
-    check_finite,
-    join_processes,
-    launched,
-    leave_processes,
-    train_step,
-)
+from .learner import Learner, check_finite, train_step
 from .losses import Losses, completion_loss
+from .machine import peak_memory
 from .model import PixelRNN, choose_device
+from .processes import join_processes, leave_processes, place
 from .validation import sample_rows, validate
 
 __all__ = ["Step", "TrainConfig", "Trainer", "completion_loss", "run", "train", "train_step"]
@@ -61,14 +57,12 @@ class Trainer:
 
     def __init__(self, config: TrainConfig):
         self.config = config
-        self.rank, self.world = launched()
+        self.rank, self.world = place()
         if config.batch_size % self.world:
             raise ValueError(
                 f"batch_size {config.batch_size} must be a multiple of the {self.world} processes"
             )
-        self.device = choose_device(config.device)
-        if self.world > 1:
-            self.device = join_processes(self.device)
+        self.device = join_processes(choose_device(config.device))
 
         # File names, then the run's folder, then pictures: who forgot to say `resume` is told
         # before thousands of files are read.
@@ -91,10 +85,12 @@ class Trainer:
         self.model = self.learner.model
         self.epoch = 0
         self.history: list[dict[str, float]] = []
+        self.measured: list[dict[str, float]] = []  # beside it: what differs from run to run
         if state is not None:
             self.learner.load_state(state)
             self.epoch = state["epoch"]
             self.history = state["history"]
+            self.measured = state.get("measured") or [{} for _ in self.history]
 
     def steps(self) -> Generator[Step, None, None]:
         """Train to the end, yielding a `Step` after every optimizer step.
@@ -118,6 +114,7 @@ class Trainer:
         epoch = self.epoch + 1
         # All randomness of an epoch follows from (seed, epoch), so a resumed run repeats it.
         seed = self.config.seed + 1_000_003 * epoch
+        began = perf_counter()
         sums = torch.zeros(4, device=self.device)  # loss, L1, SSIM, pictures
         unread: list[Tensor] = []
         self.learner.wrapped.train()
@@ -131,30 +128,34 @@ class Trainer:
             if last or len(unread) == WATCH:
                 check_finite(unread, step, epoch)
                 unread.clear()
-            log = self._end_epoch(epoch, lr, sums) if last else None
+            log = self._end_epoch(epoch, lr, sums, began) if last else None
             yield Step(epoch, step, self.total_steps, lr, losses, log)
 
-    def _end_epoch(self, epoch: int, lr: float, sums: Tensor) -> dict[str, float]:
+    def _end_epoch(self, epoch: int, lr: float, sums: Tensor, began: float) -> dict[str, float]:
         """Averages over the epoch and validation; then everything to disk, the state first."""
         self.learner.check(epoch)
         if self.world > 1:
             dist.all_reduce(sums)
-        loss, l1, similarity = (sums[:3] / sums[3]).tolist()
+        loss, l1, similarity, pictures = torch.cat([sums[:3] / sums[3], sums[3:]]).tolist()
         log = dict(zip(COLUMNS, (epoch, lr, l1, similarity, loss), strict=True))
+        speed = pictures / (perf_counter() - began)
+        machine = dict(zip(MEASURED, (speed, peak_memory(self.device)), strict=True))
         due = epoch in (1, self.config.epochs) or epoch % self.config.val_every == 0
-        if self.val is not None and due and self.rank == 0:
+        if self.val is not None and due:
             log |= validate(self.learner.kept, self.val, self.config, self.device)
         self.history.append(log)
+        self.measured.append(machine)
         if self.rank == 0:
             self.folder.save(self.state())
         self.epoch = epoch
         if self.rank == 0:
             self._export()
-        return log
+        return log | machine
 
     def _export(self) -> None:
         """Write the log, the samples and the weights. All can be written again from the state."""
-        self.folder.write_log(self.history)
+        self.folder.write_log(self.history, self.measured)
+        self.folder.keep_best(self.learner.kept, self.history)
         if self.epoch == 1 or self.epoch % 5 == 0 or self.epoch == self.config.epochs:
             model, pairs = self.learner.kept, self.val or self.data
             samples = partial(sample_rows, model, pairs, self.device)  # read only where missing
@@ -167,6 +168,7 @@ class Trainer:
             "train_config": self.config.plain(),
             "epoch": len(self.history),
             "history": self.history,
+            "measured": self.measured,
         }
 
 
@@ -193,23 +195,39 @@ def train(
     return run(Trainer(config))
 
 
-def run(trainer: Trainer, tell: Callable[[Step], str] | None = None) -> PixelRNN:
+class Enough(Exception):
+    """Raised after an epoch by what `run` calls, to end a run there; says why."""
+
+
+def run(trainer: Trainer, *tell: Callable[[Step], str]) -> PixelRNN:
     """Train to the end behind a progress bar. Ctrl-C passes through; the state is on disk.
 
-    tell: what to write above the bar after each epoch, if anything.
+    tell: called after each epoch, in every process; what one returns is written above the bar. One
+    that raises `Enough` ends the run. See `callbacks`.
     """
     done = trainer.epoch * len(trainer.batches)
-    with tqdm(
-        total=trainer.total_steps, initial=done, unit="step", disable=trainer.rank > 0
-    ) as bar:
-        for step in trainer.steps():
-            if bar.update():  # it has just been drawn: once in a tenth of a second
-                loss, l1, similarity = (value.item() for value in step.losses)
-                bar.set_description(f"epoch {step.epoch}/{trainer.config.epochs}", refresh=False)
-                bar.set_postfix_str(
-                    f"L1 {l1:.4f}, SSIM {similarity:.3f}, loss {loss:.4f}", refresh=False
-                )
-            if tell and step.log and (text := tell(step)):
-                bar.write(text)
+    hidden = trainer.rank > 0
+    try:
+        with (
+            tqdm(total=trainer.total_steps, initial=done, unit="step", disable=hidden) as bar,
+            closing(trainer.steps()) as steps,
+        ):
+            for step in steps:
+                if bar.update():  # it has just been drawn: once in a tenth of a second
+                    loss, l1, similarity = (value.item() for value in step.losses)
+                    of = f"epoch {step.epoch}/{trainer.config.epochs}"
+                    bar.set_description(of, refresh=False)
+                    bar.set_postfix_str(
+                        f"L1 {l1:.4f}, SSIM {similarity:.3f}, loss {loss:.4f}", refresh=False
+                    )
+                for text in [one(step) for one in tell] if step.log else []:
+                    if text and not hidden:
+                        bar.write(text)
+    except Enough as reason:
+        if not hidden:
+            print(reason)
+    except BaseException:
+        leave_processes(wait=False)
+        raise
     leave_processes()
     return trainer.learner.kept.eval()

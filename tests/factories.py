@@ -102,6 +102,12 @@ def completing(photo: Path, network: Path, *more) -> list:
     return ["complete", photo, "--checkpoint", network, *(more or BOX)]
 
 
+def learned(save_dir: Path) -> list[list[str]]:
+    """The cells of a run's log, but for what the machine adds: speed and memory."""
+    lines = (save_dir / "training_log.txt").read_text(encoding="utf-8").splitlines()
+    return [line.split("\t")[:9] for line in lines]
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """All that a folder holds, but for the lock and the folders themselves."""
     files = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.name != ".lock"]

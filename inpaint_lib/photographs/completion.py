@@ -5,7 +5,7 @@ Taught in notebooks/06_results.ipynb.
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from ..holes import bounding_box
 from ..model import PixelRNN, ready, threads_for
 from ..paths import given_path
 from ..pictures import read_picture, to_mask, to_pixels, to_tensor, upright_rgb
+from .exemplar import sharpen
 
 Picture = Image.Image | np.ndarray | str | os.PathLike[str]
 Window = tuple[slice, slice]  # rows, columns of a photograph
@@ -27,6 +28,8 @@ Window = tuple[slice, slice]  # rows, columns of a photograph
 MARGIN = 32  # what the network sees around a hole
 MAX_DEPTH = 32  # a hole with pixels further than this from all known ones is reduced first
 MAX_SIDE = 512  # a window with a longer side is completed in pieces
+MIN_REACH, MAX_REACH = 48, 160  # what copies are taken from around a hole
+SHARP_SIDE = 720  # a window with a longer side is made sharp in pieces
 RELAXATIONS = 10  # smoothing steps for what is added to a reduced hole, see `complete_window`
 
 
@@ -46,25 +49,39 @@ def as_picture(image: Picture) -> Image.Image:
     return upright_rgb(image)
 
 
-def complete(model: nn.Module, image: Picture, mask: np.ndarray) -> Image.Image:
+def complete(
+    model: nn.Module,
+    image: Picture,
+    mask: np.ndarray,
+    *,
+    sharp: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Image.Image:
     """Fill the hole of a photograph; all other pixels come out as they went in.
 
     model: a `PixelRNN` in any precision and mode, also a compiled or wrapped one; it is left as it
     is. image: PIL image, (H, W, 3) uint8 array, or path; read as upright 8-bit RGB. mask: (H, W),
     non-zero is hole. What lies under the hole never reaches the network. Returns an RGB image
-    of the same size; with an empty mask, the picture itself.
+    of the same size; with an empty mask, the picture itself. Its `info` carries on the RGB
+    profile that the colours are meant in, the network's as well, and the resolution.
 
     Only windows are computed: a hole's bounding box and MARGIN pixels around it, cut off at
     the photograph's edge. Holes whose windows meet share one. A crop that contains a window
     is therefore completed there exactly as the whole photograph is.
 
+    sharp: what the network predicts is a mean of what could be there, and therefore blurred; put
+    copies of the photograph's known part in its place (see `exemplar`), which look like a
+    photograph and are further from the true pixels. They come from up to MAX_REACH pixels around
+    a hole. progress: called as `progress(done, of)` whenever a piece has been made sharp.
+
     Where structure repeats itself, a copy of the network that was trained on the known part of
     the photograph does better: `complete(fit(model, image, mask, seconds=60), image, mask)`.
 
     Raises ValueError when the mask is not two-dimensional, not of the image's size, or leaves
-    no pixel known.
+    no pixel known, and what `read_picture` raises.
     """
-    picture, hole = picture_and_hole(image, mask)
+    photograph = as_picture(image)
+    picture, hole = picture_and_hole(photograph, mask)
     result = picture.copy()
     with ready(model) as network, torch.inference_mode():
         weight = next(network.parameters())
@@ -73,7 +90,45 @@ def complete(model: nn.Module, image: Picture, mask: np.ndarray) -> Image.Image:
                 m = to_mask(hole[window]).to(weight)
                 occluded = to_tensor(picture[window]).to(weight) * (1 - m)
                 result[window][part] = to_pixels(complete_window(network, occluded, m))[part]
-    return Image.fromarray(result)
+        if sharp:
+            result = _sharpened(result, hole, progress)
+    completed = Image.fromarray(result)
+    completed.info = photograph.info.copy()
+    return completed
+
+
+def _sharpened(
+    completed: np.ndarray, hole: np.ndarray, progress: Callable[[int, int], None] | None
+) -> np.ndarray:
+    """`sharpen` in windows, a wide one piece by piece: (H, W, 3) uint8, (H, W) bool."""
+    result = completed.copy()
+    left = hole.copy()  # what is copied may be copied further
+    around = [
+        (_shifted(piece, window[0].start, window[1].start), reach)
+        for reach in [_reach(hole)]
+        for window, part in windows(hole, reach)
+        for piece in _pieces(part.shape, SHARP_SIDE, reach)
+    ]
+    around = [(piece, reach) for piece, reach in around if hole[piece].any()]
+    for done, (piece, reach) in enumerate(around, start=1):
+        part = left[piece].copy()
+        if part.any():  # else it was in another window, too
+            seen = _widened(piece, reach, hole.shape)
+            sharp = to_pixels(sharpen(to_tensor(result[seen]), to_mask(left[seen])))
+            inner = sharp[_shifted(piece, -seen[0].start, -seen[1].start)]
+            result[piece][part] = inner[part]
+            left[piece] = False
+        if progress is not None:
+            progress(done, len(around))
+    return result
+
+
+def _reach(hole: np.ndarray) -> int:
+    """How far around a hole (H, W) bool copies are taken from, in pixels: twice its depth."""
+    if not hole.any():
+        return 0
+    depth = ndimage.distance_transform_cdt(hole[bounding_box(hole)], "chessboard").max()
+    return int(np.clip(2 * depth, MIN_REACH, MAX_REACH))
 
 
 def picture_and_hole(image: Picture, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -163,17 +218,23 @@ def _complete_in_pieces(model: PixelRNN, occluded: Tensor, mask: Tensor) -> Tens
     them what the pieces before it were completed to.
     """
     height, width = mask.shape[-2:]
-    step = MAX_SIDE if max(height, width) <= MAX_SIDE else MAX_SIDE - 2 * MARGIN
     occluded = occluded.clone()
     mask = mask.clone()
+    for piece in _pieces((height, width), MAX_SIDE, MARGIN):
+        if not mask[..., *piece].any():
+            continue
+        seen = _widened(piece, MARGIN, (height, width))
+        pred = model(occluded[..., *seen], mask[..., *seen])
+        inner = pred[..., *_shifted(piece, -seen[0].start, -seen[1].start)]
+        occluded[..., *piece] = compose(occluded[..., *piece], inner, mask[..., *piece])
+        mask[..., *piece] = 0
+    return occluded
+
+
+def _pieces(shape: tuple[int, ...], side: int, margin: int) -> Iterator[Window]:
+    """All of a window (height, width), in pieces that with their margins have sides of `side`."""
+    height, width = shape
+    step = side if max(height, width) <= side else side - 2 * margin
     for top in range(0, height, step):
         for left in range(0, width, step):
-            piece = slice(top, min(top + step, height)), slice(left, min(left + step, width))
-            if not mask[..., *piece].any():
-                continue
-            seen = _widened(piece, MARGIN, (height, width))
-            pred = model(occluded[..., *seen], mask[..., *seen])
-            inner = pred[..., *_shifted(piece, -seen[0].start, -seen[1].start)]
-            occluded[..., *piece] = compose(occluded[..., *piece], inner, mask[..., *piece])
-            mask[..., *piece] = 0
-    return occluded
+            yield slice(top, min(top + step, height)), slice(left, min(left + step, width))

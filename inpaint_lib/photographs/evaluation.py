@@ -14,11 +14,13 @@ import torch
 from scipy import stats
 from scipy.ndimage import maximum_filter
 
+from ..checks import check_number
 from ..filling import push_pull, thin_plate
+from ..masks import read_mask
 from ..metrics import psnr, ssim_map
 from ..model import PixelRNN
 from ..paths import given_path, pair_folders, written_whole
-from ..pictures import cover, read_mask, read_picture, to_mask, to_tensor
+from ..pictures import cover, read_picture, to_mask, to_tensor
 from .baselines import (
     Method,
     biharmonic,
@@ -77,6 +79,7 @@ def read_held_out(folder: str | os.PathLike[str]) -> list[HeldOut]:
 
 def held_out_from(folders: Folders, seed: int = 0) -> list[HeldOut]:
     """Crops of any folders of photographs, one at least of each for each bucket, seeded holes."""
+    check_number("seed", seed, whole=True)
     return [
         HeldOut(f"{i:04d}", p.photograph, p.bucket, np.asarray(p.original), p.hole)
         for i, p in enumerate(held_out_pairs(photograph_sources(folders), 24, seed))

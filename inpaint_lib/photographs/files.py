@@ -1,12 +1,16 @@
-"""Which photographs a person means, and where their results go."""
+"""Which photographs and holes a person means, and where their results go."""
 
 import os
 from collections.abc import Iterable
 from glob import glob
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
 from PIL import Image
 
+from ..holes import boxes_mask
+from ..masks import PaintedOn, read_mask
 from ..paths import (
     alike,
     check_writable,
@@ -16,9 +20,10 @@ from ..paths import (
     writable_folder,
     written_whole,
 )
-from ..pictures import SUFFIXES, is_picture
+from ..pictures import SUFFIXES, is_picture, tell
 from ..results import ENDING, photographs_in, results_among, save_png, say_left_out
 
+HoleColour = Literal["white", "black"]  # of the hole, in a mask
 LEFT_BY_SYSTEMS = {"thumbs.db", "ehthumbs.db", "desktop.ini"}
 
 
@@ -95,6 +100,8 @@ def result_place(out: str | None, several: bool) -> Path | None:
     """
     if out is None:
         return None
+    if not out.strip():
+        raise ValueError("--out: is empty; give a file's or a folder's name")
     place = given_path(out)
     picture = place.suffix.lower() in SUFFIXES
     if several and picture and not place.is_dir():
@@ -121,6 +128,8 @@ def result_file(photo: Path, place: Path | None, overwrite: bool, others: Iterab
             "another --out"
         )
     check_writable(target)
+    if _same(target, [photo]):
+        raise FileExistsError(f"{target}: is the photograph itself; choose another --out")
     if target.exists() and not overwrite:
         raise FileExistsError(f"{target}: is already there; use --overwrite or another --out")
     return target
@@ -136,3 +145,54 @@ def save_result(picture: Image.Image, target: Path, others: Iterable[Path]) -> N
             raise FileExistsError(f"{target}: is the same file as {other}; use another --out")
     with written_whole(target) as partial:
         save_png(picture, partial)
+
+
+def boxed(
+    photo: Path, picture: Image.Image, boxes: tuple[tuple[int, int, int, int], ...]
+) -> np.ndarray:
+    """Boxes in pixels of a photograph as a hole (H, W) bool.
+
+    Raises ValueError, naming the box, where one is empty or reaches beyond the photograph.
+    """
+    for left, top, width, height in boxes:
+        if min(left, top) < 0 or min(width, height) < 1:
+            raise ValueError(f"--box {left} {top} {width} {height}: X, Y >= 0 and W, H >= 1")
+        if left + width > picture.width or top + height > picture.height:
+            raise ValueError(
+                f"--box {left} {top} {width} {height}: reaches beyond {photo}, "
+                f"which is {picture.width} x {picture.height} pixels"
+            )
+    return boxes_mask((picture.height, picture.width), list(boxes))
+
+
+def painted(
+    file: Path,
+    photo: Path,
+    picture: Image.Image,
+    hole: HoleColour | None,
+    painted_on: PaintedOn | None,
+) -> np.ndarray:
+    """What a mask file says of a photograph: (H, W) bool, True in the hole.
+
+    hole: its colour; needed where most of the mask is white. painted_on: see `read_mask`.
+    Raises ValueError for a mask of another size, one that is all hole, or one that cannot be
+    told for certain; warns of one without a hole.
+    """
+    hidden = read_mask(file, picture, painted_on)
+    if hidden.shape != (picture.height, picture.width):
+        raise ValueError(
+            f"{file}: is {hidden.shape[1]} x {hidden.shape[0]} pixels, {photo} is "
+            f"{picture.width} x {picture.height}; a mask has the size of its photograph"
+        )
+    if hole == "black":
+        hidden = ~hidden
+    if hidden.all():
+        raise ValueError(f"{file}: is all hole; paint white only what is to be filled")
+    if hole is None and hidden.mean() > 0.5:
+        raise ValueError(
+            f"{file}: {hidden.mean():.0%} of it is white, and white is hole; say --hole black if "
+            "what is black is to be filled, --hole white if it is meant as it is"
+        )
+    if not hidden.any():
+        tell(f"{file}: has no hole, so nothing is filled; white is hole")
+    return hidden

@@ -12,7 +12,7 @@ import filelock
 import numpy as np
 from PIL import Image
 
-from ..checks import check_choice
+from ..checks import check_choice, check_number
 from ..data import PREFIX
 from ..paths import (
     PairFolders,
@@ -163,6 +163,9 @@ def prepare(
         world: Only this one of the tutorial's two.
     """
     check_choice("world", world, World | None)
+    for name, number in {"train_pairs": train_pairs, "per_bucket": per_bucket}.items():
+        check_number(name, number, least=1, whole=True)
+    check_number("seed", seed, whole=True)
     if (photos is not None) + flowers102 + large + (world is not None) > 1:
         raise ValueError("photos, flowers102, large and world: choose one of them")
     if large:

@@ -7,8 +7,10 @@ from typing import Any
 from ..checkpoints import save_model
 from ..config import PAIRS
 from ..data import SIZE
+from ..model import choose_device
 from ..paths import World, default_path, pair_folders, world_folder, written_whole
 from ..pictures import list_pictures
+from ..processes import first_alone
 from ..results import MARK
 from ..training import Step, TrainConfig, Trainer, run
 from .evaluation import by_bucket, evaluate, methods, read_held_out, table, write_csv
@@ -110,13 +112,17 @@ def rebuild(world: World) -> None:
     """
     root = default_path("dataset", "many")
     data = world_folder(world, root)
-    if len(read_manifest(data / "train" / "manifest.csv")) < TRAIN_PAIRS:
-        prepare(out=root, train_pairs=TRAIN_PAIRS, world=world)
+    with first_alone(choose_device()) as first:
+        if first and len(read_manifest(data / "train" / "manifest.csv")) < TRAIN_PAIRS:
+            prepare(out=root, train_pairs=TRAIN_PAIRS, world=world)
     save_dir = default_path("checkpoints", "runs", world)
     config = preset(data, save_dir, epochs=EPOCHS[world], resume=True)
-    model = run(Trainer(config))
-    save_model(model, save_dir / f"{world}.pth")
-    print(save_dir / f"{world}.pth")
+    trainer = Trainer(config)
+    model = run(trainer)
+    if trainer.rank == 0:
+        save_model(model, save_dir / f"{world}.safetensors")
+        save_model(model, save_dir / f"{world}.pth")
+        print(save_dir / f"{world}.pth")
 
 
 def demo_config(epochs: int = 30) -> TrainConfig:

@@ -120,7 +120,7 @@ def photograph_sources(folders: Folders) -> list[Source]:
     return [
         Source(
             path.name if len(several) == 1 else f"{path.parent.name}/{path.name}",
-            partial(read_picture, path),
+            partial(read_picture, path, srgb=True),
         )
         for path in paths.values()
     ]

@@ -110,7 +110,9 @@ def test_any_name_is_trained_with_and_resumed(command, pairs, tmp_path, name):
 def test_any_name_is_completed(command, photo, network, tmp_path, name):
     photo = photo.rename(tmp_path / name / f"{name}.png")
     (tmp_path / name / "masks").mkdir()
-    Image.new("L", (30, 20)).save(tmp_path / name / "masks" / f"{name}.png")
+    mask = Image.new("L", (30, 20))
+    mask.paste(255, (20, 10, 25, 15))
+    mask.save(tmp_path / name / "masks" / f"{name}.png")
     masks = "--mask", tmp_path / name / "masks"
     assert command(*completing(photo, network, *BOX, *masks)) == (0, [])
     assert read_picture(tmp_path / name / f"{name}_completed.png").size == (30, 20)

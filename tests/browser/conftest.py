@@ -112,10 +112,14 @@ class Notebook:
         self.address = address
         self.folder = folder
 
-    def open(self, name: str) -> None:
-        """Open, run all cells, and wait until the last has run."""
+    def visit(self, name: str) -> None:
+        """Open a notebook of `folder`, as it is."""
         self.page.goto(f"{self.address}/lab/tree/{name}?reset&token={TOKEN}")
         self.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+
+    def open(self, name: str) -> None:
+        """Open, run all cells, and wait until the last has run."""
+        self.visit(name)
         self.run()
 
     def run(self) -> None:

@@ -1,6 +1,8 @@
 """What assistive technology is told of figures and widgets in JupyterLab."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -14,6 +16,7 @@ FIGURE = """
 from inpaint_lib.figures import learning_curve
 learning_curve([{"epoch": 1, "total loss": 0.5}, {"epoch": 2, "total loss": 0.4}])
 """
+CHAPTER = Path(__file__).resolve().parent.parent.parent / "notebooks" / "02_components.ipynb"
 WIDGETS = (
     "PairBrowser",
     "StepPlayer",
@@ -77,3 +80,12 @@ def test_axe_finds_nothing_in_the_light_theme(book, widget):
 def test_axe_finds_nothing_in_the_dark_theme(book, widget):
     book.dark()
     assert problems(shown(book, widget)) == []
+
+
+def test_a_chapter_that_was_opened_and_not_run_shows_its_figures_with_their_texts(book):
+    shutil.copy(CHAPTER, book.folder)
+    book.visit(CHAPTER.name)
+    for words in ("Diagram of the network", "Two bar charts", "maps of channel"):
+        picture = book.page.get_by_role("img", name=words)
+        picture.scroll_into_view_if_needed()
+        assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 1_000

@@ -5,6 +5,7 @@ import os
 import pytest
 import torch
 from factories import OPTIONS, picture_and_mask, random_network
+from safetensors.torch import load_file, save_file
 
 from inpaint_lib import PixelRNN, load_model, paths
 from inpaint_lib.checkpoints import save_model
@@ -75,6 +76,43 @@ def test_shipped_weights_are_found_by_name(name, tmp_path, monkeypatch):
     expected = random_network(seed=0 if name == "photographs" else 1).state_dict()
     loaded = load_model(name, "cpu").state_dict()
     assert all(torch.equal(loaded[key], expected[key]) for key in expected)
+
+
+def test_safetensors_hold_the_same_network_and_are_plain_to_others(tmp_path):
+    model = random_network()
+    save_model(model, tmp_path / "m.safetensors")
+    assert os.listdir(tmp_path) == ["m.safetensors"]
+    loaded = load_model(tmp_path / "m.safetensors", "cpu")
+    assert loaded.config == model.config
+    by_others = load_file(tmp_path / "m.safetensors")
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], tensor)
+        assert torch.equal(by_others[name], tensor)
+
+
+@pytest.mark.parametrize("world", ["photographs", "bricks"])
+def test_the_shipped_safetensors_are_the_shipped_weights(world):
+    safe = load_model(paths.default_path("checkpoints", f"{world}.safetensors"), "cpu")
+    ours = load_model(world, "cpu")
+    assert safe.config == ours.config
+    for name, tensor in ours.state_dict().items():
+        assert torch.equal(safe.state_dict()[name], tensor)
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "other", "another-format"])
+def test_safetensors_that_are_not_ours_are_refused_by_name(damage, tmp_path):
+    path = tmp_path / "m.safetensors"
+    save_model(random_network(), path)
+    if damage == "empty":
+        path.write_bytes(b"")
+    elif damage == "cut":
+        path.write_bytes(path.read_bytes()[:-5])
+    elif damage == "other":
+        save_file({"weight": torch.zeros(3)}, path)
+    else:
+        path.write_bytes(path.read_bytes().replace(b'\\"format\\": 1', b'\\"format\\": 9'))
+    with pytest.raises(ValueError, match=r"m\.safetensors: not a checkpoint"):
+        load_model(path, "cpu")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])

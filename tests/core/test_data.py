@@ -11,7 +11,7 @@ from torchvision import transforms
 
 from inpaint_lib import ImageCompletionDataset
 from inpaint_lib.data import PairsInMemory, as_float
-from inpaint_lib.pictures import read_picture
+from inpaint_lib.pictures import PictureWarning, read_picture
 from inpaint_lib.squares import Pictures, PicturesInMemory
 
 WIDTH, HEIGHT = 48, 40
@@ -504,10 +504,12 @@ def test_a_photograph_is_turned_upright(tmp_path):
     assert np.array_equal(upright, np.rot90(noise(0), -1))
 
 
-def test_transparency_is_dropped(tmp_path):
+def test_transparency_is_dropped_and_that_is_said(tmp_path):
     alpha = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 1), dtype=np.uint8)
     save(np.concatenate([noise(0), alpha], axis=2), tmp_path / "x.png")
-    assert np.array_equal(np.asarray(read_picture(tmp_path / "x.png")), noise(0))
+    with pytest.warns(PictureWarning, match=r"x\.png.*transparent"):
+        picture = read_picture(tmp_path / "x.png")
+    assert np.array_equal(np.asarray(picture), noise(0))
 
 
 def test_a_palette_picture_has_its_colours(tmp_path):

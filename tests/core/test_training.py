@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from factories import a_batch, config_for, one_thread, program
+from factories import a_batch, config_for, learned, one_thread, program
 from PIL import Image
 from torch.utils.data import DataLoader
 
@@ -320,6 +320,7 @@ def test_a_run_leaves_log_checkpoints_samples_and_state(pairs, tmp_path):
     assert names - {".lock"} == {
         "training_log.txt",
         "state.pth",
+        "best.pth",
         "samples",
         *(f"model_epoch{n}.pth" for n in (1, 5, 6)),
         *(f"samples/sample_epoch{n}.png" for n in (1, 5, 6)),
@@ -327,9 +328,14 @@ def test_a_run_leaves_log_checkpoints_samples_and_state(pairs, tmp_path):
 
     header, *lines = (config.save_dir / "training_log.txt").read_text().splitlines()
     assert header.split("\t")[:5] == ["epoch", "LR", "L1", "SSIM", "total loss"]
-    assert len(header.split("\t")) == 9
+    assert header.split("\t")[5:9] == ["val L1", "val SSIM", "val total loss", "val hole PSNR [dB]"]
+    assert header.split("\t")[9:] == ["pictures/s", "memory [MB]"]
     assert [line.split("\t")[0] for line in lines] == ["1", "2", "3", "4", "5", "6"]
-    assert all(len(line.split("\t")) == 9 and "" not in line.split("\t") for line in lines)
+    assert all(len(line.split("\t")) == 11 and "" not in line.split("\t") for line in lines)
+    for line in lines:
+        speed, memory = (float(cell) for cell in line.split("\t")[9:])
+        assert 0 < speed < 1e5
+        assert 50 < memory < 1e6
 
     sample = Image.open(config.save_dir / "samples" / "sample_epoch6.png")
     assert sample.size == (6 * 130 + 2, 3 * 130 + 2)  # six pairs, three rows, 128 px and a frame
@@ -345,7 +351,7 @@ def test_the_log_holds_averages_over_the_epoch(pairs, tmp_path):
     losses = np.array([s.loss for s in steps])
     line = (config.save_dir / "training_log.txt").read_text().splitlines()[1].split("\t")
     assert float(line[4]) == pytest.approx((losses * sizes).sum() / 6, abs=1e-6)
-    assert line[5:] == ["", "", "", ""]  # no validation pairs
+    assert line[5:9] == ["", "", "", ""]  # no validation pairs
 
 
 def test_sample_rows_are_occluded_completed_and_original_without_resampling(pairs, tmp_path):
@@ -460,8 +466,7 @@ def test_a_generator_closed_mid_epoch_resumes_bit_identically(pairs, tmp_path):
     trainer = Trainer(cut)
     assert trainer.epoch == 2
     assert same_weights(weights(whole), weights(run(trainer)))
-    logs = [(tmp_path / n / "training_log.txt").read_text() for n in ("whole", "cut")]
-    assert logs[0] == logs[1]
+    assert learned(tmp_path / "whole") == learned(tmp_path / "cut")
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
@@ -481,8 +486,7 @@ def test_a_killed_run_resumes_bit_identically(pairs, tmp_path, when):
     resumed = run(trainer)
     settings.save_dir = tmp_path / "whole"
     assert same_weights(weights(run(Trainer(settings))), weights(resumed))
-    logs = [(tmp_path / n / "training_log.txt").read_text() for n in ("whole", "killed")]
-    assert logs[0] == logs[1]
+    assert learned(tmp_path / "whole") == learned(tmp_path / "killed")
     assert not list((tmp_path / "killed").rglob("*.partial"))
 
 
@@ -581,6 +585,45 @@ def test_a_run_in_low_precision_resumes_bit_identically(pairs, tmp_path, precisi
         next(steps)
     steps.close()
     assert same_weights(weights(whole), weights(run(Trainer(cut))))
+
+
+def with_validation(pairs: Path, save_dir: Path, **changes) -> TrainConfig:
+    folders = {
+        "val_occluded_dir": pairs / "occluded_images",
+        "val_original_dir": pairs / "original_images",
+    }
+    return config_for(pairs, save_dir, **folders | changes)
+
+
+def test_best_is_the_network_of_the_epoch_that_fills_the_holes_best(pairs, tmp_path, monkeypatch):
+    decibels = iter([20.0, 22.0, 21.0, 22.0, 19.0])
+    monkeypatch.setattr(training, "validate", lambda *_: {"val hole PSNR [dB]": next(decibels)})
+    of_epoch = {}
+    for step in Trainer(with_validation(pairs, tmp_path / "run", epochs=5)).steps():
+        if step.log:
+            of_epoch[step.epoch] = weights(load_model(tmp_path / "run" / "state.pth", "cpu"))
+            best = weights(load_model(tmp_path / "run" / "best.pth", "cpu"))
+            assert same_weights(best, of_epoch[1 if step.epoch == 1 else 2])
+    assert not same_weights(of_epoch[4], of_epoch[2])
+
+
+def test_best_is_kept_by_a_run_that_goes_on_and_replaced_by_one_that_overwrites(pairs, tmp_path):
+    config = with_validation(pairs, tmp_path / "run", epochs=1)
+    run(Trainer(config))
+    (tmp_path / "run" / "best.pth").unlink()  # as if killed before it was written
+    list(Trainer(with_validation(pairs, tmp_path / "run", epochs=1, resume=True)).steps())
+    assert load_model(tmp_path / "run" / "best.pth", "cpu")
+    run(Trainer(config_for(pairs, tmp_path / "run", epochs=1, overwrite=True)))
+    assert not (tmp_path / "run" / "best.pth").exists()
+
+
+def test_a_resumed_run_keeps_what_was_measured_before(pairs, tmp_path):
+    run(Trainer(config_for(pairs, tmp_path / "run", epochs=1)))
+    before = (tmp_path / "run" / "training_log.txt").read_text().splitlines()
+    run(Trainer(config_for(pairs, tmp_path / "run", epochs=2, resume=True)))
+    after = (tmp_path / "run" / "training_log.txt").read_text().splitlines()
+    assert after[:2] == before
+    assert len(after) == 3
 
 
 # The running average
@@ -719,7 +762,7 @@ def test_state_and_checkpoints_load_without_executing_anything(pairs, tmp_path):
     config = config_for(pairs, tmp_path / "run", epochs=1)
     run(Trainer(config))
     state = torch.load(config.save_dir / "state.pth", weights_only=True)
-    assert {"format", "config", "model", "optimizer", "schedule", "random"} <= state.keys()
+    assert {"format", "config", "model", "optimizer", "schedule", "epoch"} <= state.keys()
     assert load_model(config.save_dir / "state.pth", "cpu").config == state["config"]
 
 
@@ -835,5 +878,5 @@ def test_validation_comes_after_the_first_the_last_and_every_nth_epoch(pairs, tm
     validated = [log["epoch"] for log in trainer.history if "val hole PSNR [dB]" in log]
     assert validated == [1, 2, 4, 5]
     lines = (config.save_dir / "training_log.txt").read_text().splitlines()
-    assert lines[3].split("\t")[5:] == ["", "", "", ""]  # the third epoch's
+    assert lines[3].split("\t")[5:9] == ["", "", "", ""]  # the third epoch's
     assert all(lines[2].split("\t"))

@@ -111,7 +111,9 @@ def test_a_turned_photograph_is_completed_upright(tmp_path):
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "I;16"])
 def test_photographs_of_any_mode_come_back_as_rgb(mode):
     hole = box()
-    done = complete(random_network(), Image.fromarray(picture()).convert("L").convert(mode), hole)
+    grey = Image.fromarray(picture()).convert("L")
+    deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    done = complete(random_network(), deep if mode == "I;16" else grey.convert(mode), hole)
     assert done.mode == "RGB"
     assert done.size == (31, 23)
 

@@ -17,7 +17,8 @@ import torch
 from PIL import Image
 
 from inpaint_lib import load_model
-from inpaint_lib.pictures import read_mask, read_picture
+from inpaint_lib.masks import read_mask
+from inpaint_lib.pictures import read_picture
 
 HARMFUL = ("os.", "shutil.", "subprocess.", "socket.", "ctypes.", "exec", "compile")
 HARMLESS = ("os.listdir", "os.scandir", "os.walk")

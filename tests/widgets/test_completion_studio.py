@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from inpaint_lib import complete, load_model
 from inpaint_lib.widgets import CompletionStudio
@@ -227,6 +227,39 @@ def test_shipped_photographs_and_paths_replace_each_other(studio):
     studio.open_path.click()
     assert "Type the path" in studio.hint.value
     assert studio.session.name == "mine.png"
+
+
+def test_a_wide_gamut_photograph_is_shown_and_saved_with_its_profile(studio, folder):
+    content = BytesIO()
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    colours(80, 50).save(content, "JPEG", icc_profile=profile, dpi=(300, 300))
+    sent(studio, {"name": "wide.jpg"}, content.getvalue())
+    studio.canvas.shapes = [BOX]
+    for seen in (studio.canvas.photo, studio.canvas.completed):
+        assert Image.open(BytesIO(seen)).info["icc_profile"] == profile
+    studio.save.click()
+    saved = Image.open(folder / "completed.png")
+    assert saved.info["icc_profile"] == profile
+    assert saved.info["dpi"] == pytest.approx((300, 300), abs=0.01)
+
+
+def test_what_is_dropped_of_an_upload_is_said_in_the_panel(studio):
+    content = BytesIO()
+    frames = [colours(80, 50), colours(80, 50).rotate(180)]
+    frames[0].save(content, "GIF", save_all=True, append_images=frames[1:])
+    sent(studio, {"name": "moving.gif"}, content.getvalue())
+    assert "moving.gif: has several frames or pages; the first is used" in studio.hint.value
+    assert "Now paint" in studio.hint.value
+    sent(studio, {"name": "other.png"}, file(colours(80, 50)))
+    assert "frames" not in studio.hint.value
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"\0\0\0\x18ftypheic" + bytes(50), "HEIC"), (b"", "empty")]
+)
+def test_an_upload_of_another_kind_is_named_with_what_to_do(studio, content, words):
+    sent(studio, {"name": "IMG_1.jpg"}, content)
+    assert f"IMG_1.jpg: cannot be read as a picture (it is {words}" in studio.hint.value
 
 
 def test_saves_every_pixel_and_replaces_no_file(studio, folder):

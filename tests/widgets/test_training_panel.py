@@ -16,7 +16,8 @@ from inpaint_lib.checks import choices
 from inpaint_lib.photographs.recipes import PRESET
 from inpaint_lib.training import TrainConfig, Trainer, run
 from inpaint_lib.widgets import TrainingPanel
-from inpaint_lib.widgets.training_panel.forecast import forecast
+from inpaint_lib.widgets.training_panel import forecast as probing
+from inpaint_lib.widgets.training_panel.forecast import forecast, part_of
 from inpaint_lib.widgets.training_panel.knobs import value_of
 from inpaint_lib.widgets.training_panel.run import Run
 
@@ -101,7 +102,7 @@ def test_a_knob_offers_every_choice_of_its_field(config):
     knobs = TrainingPanel(config).knobs
     hints = get_type_hints(TrainConfig)
     fields = {name for name in knobs if choices(hints[name])}
-    assert fields == {"hole_kind", "hole_term", "norm", "prefill", "schedule"}
+    assert fields == {"hole_kind", "hole_term", "norm", "precision", "prefill", "schedule"}
     for name in fields:
         knob = knobs[name]
         offered = [value_of(knob) for knob.value in dict(knob.options).values()]
@@ -116,6 +117,84 @@ def test_a_knob_without_effect_cannot_be_turned(config):
     assert (kind.disabled, longest.disabled) == (False, False)
     kind.value = "strokes"
     assert (kind.disabled, longest.disabled) == (False, True)
+
+
+def test_a_folder_of_pictures_is_trained_on_and_validated_on_a_part_of_it(config):
+    pictures = config.original_dir
+    panel = TrainingPanel(replace(config, val_occluded_dir=config.occluded_dir))
+    panel.knobs["data_dir"].value = f" {pictures} "
+    assert (panel.config.data_dir, panel.config.held_out) == (pictures, 1)
+    assert panel.config.val_occluded_dir is None
+    assert panel.knobs["fresh_holes"].disabled
+    assert not panel.knobs["hole_kind"].disabled
+    assert (
+        f"{Trainer(replace(panel.config, save_dir=pictures.parent / 'one')).total_steps} steps"
+        in (panel.forecast.value)
+    )
+    assert "noise" in panel.picture.figure.alt
+    panel.start.click()
+    finish(panel)
+    assert panel.state == "finished"
+    assert "val hole PSNR [dB]" in panel.live.history[-1]
+    assert "epoch 2: PSNR in the hole" in panel.picture.figure.alt
+    again = TrainingPanel(config)
+    assert again.knobs["data_dir"].value == str(pictures)
+
+
+def test_a_folder_that_cannot_be_trained_on_is_said_and_nothing_starts(config, tmp_path):
+    panel = TrainingPanel(config)
+    panel.knobs["data_dir"].value = str(tmp_path / "nowhere")
+    for words in ("nowhere", "crop_size"):
+        assert 'role="alert"' in panel.forecast.value
+        assert words in panel.forecast.value
+        panel.start.click()
+        assert panel.live is None
+        panel.knobs["crop_size"].value = "none"
+        panel.knobs["data_dir"].value = str(config.original_dir)
+
+
+def test_device_and_precision_are_those_of_the_run(config):
+    panel = TrainingPanel(replace(config, device=None))
+    assert panel.knobs["device"].label == "the best there is"
+    assert "cpu" in dict(panel.knobs["device"].options)
+    panel.knobs["device"].value = "cpu"
+    assert "on this machine (cpu)" in panel.forecast.value
+    panel.knobs["precision"].value = "bfloat16"
+    panel.start.click()
+    finish(panel)
+    assert panel.state == "finished"
+    assert (panel.kept.config.precision, panel.kept.config.device) == ("bfloat16", "cpu")
+
+
+def test_the_forecast_times_whole_steps_after_a_warm_up(config, monkeypatch):
+    """On a pretended accelerator, whose first steps are slow and which is behind Python."""
+    clock, pending = [0.0], [0.0]
+    seconds = iter([9.0, 5.0, *[0.5] * 20])
+    shapes = []
+
+    def step(learner, batch, start=None) -> None:
+        shapes.append(tuple(batch.mask.shape))
+        pending[0] += next(seconds)
+
+    def synchronize(device) -> None:
+        clock[0] += pending[0]
+        pending[0] = 0.0
+
+    monkeypatch.setattr(probing, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(probing, "synchronize", synchronize)
+    monkeypatch.setattr(probing, "part_of", lambda batch, work: batch)
+    monkeypatch.setitem(probing.STEPS, "cpu", probing.STEPS["accelerator"])
+    monkeypatch.setattr(probing.Learner, "step", step)
+    cost = forecast(replace(config, batch_size=2, crop_size=40, hidden_channels=16))
+    assert set(shapes) == {(2, 1, 40, 40)}
+    assert len(shapes) >= 5
+    assert cost.seconds == pytest.approx(2 * 0.5)  # two epochs of one step
+
+
+def test_on_a_cpu_as_much_of_a_batch_is_timed_as_takes_a_moment():
+    assert part_of((8, 64), 2e3) == (8, 64)
+    assert part_of((4, 128), 2e5) == (1, 24)
+    assert part_of((4, 128), 1e9) == (1, 16)
 
 
 def test_a_run_from_start_to_end(config):

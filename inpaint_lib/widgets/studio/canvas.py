@@ -53,7 +53,8 @@ def preview(picture: Image.Image) -> bytes:
         width, height = (max(1, round(side * factor)) for side in picture.size)
         picture = picture.resize((width, height), reducing_gap=2.0)
     file = BytesIO()
-    picture.save(file, "JPEG", quality=92, subsampling=0)
+    profile = picture.info.get("icc_profile")  # by which the page shows its colours
+    picture.save(file, "JPEG", quality=92, subsampling=0, icc_profile=profile)
     return file.getvalue()
 
 

@@ -1,6 +1,6 @@
 """The photograph on the table, and where its completion is saved."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
@@ -19,6 +19,8 @@ class Session:
     """Which of the shipped photographs it is, if it is one."""
     path: str = ""
     """What was typed to open it, if it was opened by its path."""
+    notes: list[str] = field(default_factory=list)
+    """What was said when it was read: frames or transparency that were dropped, and the like."""
     completed: Image.Image | None = None
     saved_as: str = ""
     """The file name that was asked for when `completed` was saved."""

@@ -1,6 +1,7 @@
 """The completion studio of chapter 6: a photograph, a hole painted by hand, and its completion."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
@@ -12,7 +13,7 @@ from PIL import Image
 from ...checkpoints import load_model
 from ...paths import given_path, written_whole
 from ...photographs.completion import complete
-from ...pictures import read_picture
+from ...pictures import PictureWarning, read_picture
 from ...results import save_png
 from .canvas import Shape, painted, preview, rasterise
 from .layout import SHIPPED_PHOTOGRAPHS, StudioLayout
@@ -106,7 +107,11 @@ class CompletionStudio(StudioLayout):
     def _open(self, name: str, read: Callable[[], Session]) -> None:
         with self._told():
             self.hint.say(f"Opening {name} ...")
-            self._present(read())
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always", PictureWarning)
+                session = read()
+            session.notes = [str(w.message) for w in said if w.category is PictureWarning]
+            self._present(session)
 
     def _present(self, session: Session) -> None:
         """Put another photograph on the table."""
@@ -122,9 +127,10 @@ class CompletionStudio(StudioLayout):
         self._invite()
 
     def _invite(self) -> None:
+        said = ". ".join([self.session.describe(), *self.session.notes])
         self.hint.say(
-            f"{self.session.describe()}. Now paint over what should disappear: drag across the "
-            "photograph on the left (2)."
+            f"{said}. Now paint over what should disappear: drag across the photograph on the "
+            "left (2)."
         )
 
     def _forget(self, note: str = "Nothing yet: paint on the left.") -> None:

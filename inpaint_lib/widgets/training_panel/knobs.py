@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from math import log10
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import ipywidgets
+import torch
 
 from ...checks import choices
 from ...training import TrainConfig
@@ -12,7 +14,7 @@ from ...training import TrainConfig
 LOOK = {"style": {"description_width": "7em"}, "layout": {"width": "auto"}}
 NONE = "none"  # a Dropdown shows nothing at all for an option whose value is None
 GROUPS = {
-    "Data and holes": ("crop_size", "fresh_holes", "hole_kind", "longest_hole"),
+    "Data and holes": ("data_dir", "crop_size", "fresh_holes", "hole_kind", "longest_hole"),
     "Loss": ("hole_term", "ssim_weight"),
     "Network": (
         "hidden_channels",
@@ -22,6 +24,7 @@ GROUPS = {
         "prefill",
         "standardize",
     ),
+    "Machine": ("device", "precision"),
     "Optimisation": ("epochs", "batch_size", "lr", "schedule", "grad_clip", "seed"),
 }
 HINTS = get_type_hints(TrainConfig)
@@ -30,6 +33,12 @@ HINTS = get_type_hints(TrainConfig)
 def make_knobs() -> dict[str, ipywidgets.ValueWidget]:
     """A control for each field, by the field's name."""
     return {
+        "data_dir": ipywidgets.Text(
+            description="pictures",
+            placeholder="a folder; empty: pairs",
+            continuous_update=False,
+            **LOOK,
+        ),
         "crop_size": _choice("crop", {"whole picture": NONE, **_squares(32, 48, 64, 96)}),
         "fresh_holes": _switch("fresh holes"),
         "hole_kind": _choice("kind of hole", _offered("hole_kind")),
@@ -47,6 +56,8 @@ def make_knobs() -> dict[str, ipywidgets.ValueWidget]:
         "norm": _choice("norm", _offered("norm")),
         "prefill": _choice("prefill", _offered("prefill")),
         "standardize": _switch("standardize"),
+        "device": _choice("device", {"the best there is": NONE, **_by_name(*devices())}),
+        "precision": _choice("precision", _offered("precision")),
         "epochs": _slider("epochs", 1, 60),
         "batch_size": _slider("batch size", 1, 32),
         "lr": ipywidgets.FloatLogSlider(
@@ -64,8 +75,8 @@ def columns(knobs: Mapping[str, ipywidgets.ValueWidget]) -> ipywidgets.GridBox:
         name: [ipywidgets.HTML(f"<b>{name}</b>"), *(knobs[field] for field in fields)]
         for name, fields in GROUPS.items()
     }
-    first = [*groups.pop("Data and holes"), *groups.pop("Loss")]
-    boxes = [ipywidgets.VBox(children) for children in (first, *groups.values())]
+    together = (("Data and holes", "Loss"), ("Network", "Machine"), ("Optimisation",))
+    boxes = [ipywidgets.VBox([c for name in names for c in groups[name]]) for names in together]
     third = "minmax(0, 1fr) "  # a column may be narrower than what is in it asks for
     grid = {"grid_template_columns": 3 * third, "grid_gap": "0 1.5em", "max_width": "950px"}
     return ipywidgets.GridBox(boxes, layout=grid)
@@ -77,6 +88,8 @@ def set_knob(knob: ipywidgets.ValueWidget, value: Any) -> None:
         value = NONE if value is None else value
         if value not in [offered for _, offered in knob.options]:
             knob.options = (*knob.options, (str(value), value))
+    elif isinstance(knob, ipywidgets.Text):
+        value = "" if value is None else str(value)
     elif isinstance(knob, ipywidgets.FloatLogSlider):
         knob.min = min(knob.min, log10(value))
         knob.max = max(knob.max, log10(value))
@@ -88,14 +101,24 @@ def set_knob(knob: ipywidgets.ValueWidget, value: Any) -> None:
 
 def value_of(knob: ipywidgets.ValueWidget) -> Any:
     """What a knob says, as `TrainConfig` has it."""
+    if isinstance(knob, ipywidgets.Text):
+        return Path(knob.value.strip()).expanduser() if knob.value.strip() else None
     return None if knob.value == NONE else knob.value
 
 
 def without_effect(values: Mapping[str, Any]) -> set[str]:
     """Fields that have no effect while the others are as they are."""
-    if not values["fresh_holes"]:
+    of_pictures = {"fresh_holes"} if values["data_dir"] else set[str]()  # always fresh there
+    if not (values["fresh_holes"] or of_pictures):
         return {"hole_kind", "longest_hole"}
-    return {"longest_hole"} if values["hole_kind"] == "strokes" else set()
+    return of_pictures | ({"longest_hole"} if values["hole_kind"] == "strokes" else set())
+
+
+def devices() -> list[str]:
+    """The names of the devices that torch finds here."""
+    here = torch.accelerator.current_accelerator(check_available=True)
+    count = torch.accelerator.device_count() if here else 0
+    return ["cpu", *(f"{here.type}:{i}" for i in range(count) if here)]
 
 
 def _slider(name: str, low: int, high: int, step: int = 1) -> ipywidgets.IntSlider:

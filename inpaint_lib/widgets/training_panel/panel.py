@@ -4,6 +4,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -13,7 +14,8 @@ from ...data import Batch
 from ...filling import FILLS
 from ...model import PixelRNN, choose_device
 from ...paths import default_path
-from ...photographs.recipes import preset
+from ...photographs.recipes import held_out_of, preset
+from ...pictures import list_pictures
 from ...training import TrainConfig, Trainer
 from .forecast import duration, forecast
 from .knobs import set_knob, value_of
@@ -44,6 +46,7 @@ class TrainingPanel(TrainingLayout):
         self.live: Run | None = None
         self.samples: Samples | None = None
         self._batch: Batch | None = None
+        self._source: tuple[Path | None, int | None] = (None, None)
         self._lock = threading.RLock()  # clicks come from one thread, steps from another
         self._turning = False
         self._next_words = 0.0  # by the clock of perf_counter, as the next
@@ -64,8 +67,17 @@ class TrainingPanel(TrainingLayout):
 
     @property
     def config(self) -> TrainConfig:
-        """What the knobs say; folders and all else as in `base`."""
-        return replace(self.base, **{name: value_of(knob) for name, knob in self.knobs.items()})
+        """What the knobs say; other folders and all else as in `base`.
+
+        A folder of pictures is validated on a part of it. Raises what `TrainConfig` and
+        `list_pictures` raise.
+        """
+        said = {name: value_of(knob) for name, knob in self.knobs.items()}
+        if said["data_dir"] not in (None, self.base.data_dir):
+            none = ("val_occluded_dir", "val_original_dir", "val_mask_dir", "val_dir")
+            said |= dict.fromkeys(none)
+            said["held_out"] = held_out_of(len(list_pictures(said["data_dir"])))
+        return replace(self.base, **said)
 
     @property
     def progress(self) -> Progress:
@@ -90,25 +102,35 @@ class TrainingPanel(TrainingLayout):
             return
         self.enable(now)
         try:
-            cost = forecast(self.config)
+            config = self.config
+            cost = forecast(config)
             if now.state == "idle":
-                self._show_beginning()
+                self._show_beginning(config)
         except (OSError, ValueError, RuntimeError) as error:
             self.forecast.say(str(error), error=True)
             return
         self.forecast.say(
             f"{cost.parameters:,} parameters; {cost.steps:,} steps; about "
-            f"{duration(cost.seconds)} on this machine ({choose_device(self.base.device)})."
+            f"{duration(cost.seconds)} on this machine ({choose_device(config.device)})."
         )
 
-    def _show_beginning(self) -> None:
+    def _pairs(self, config: TrainConfig) -> Batch:
+        """The pairs to show, read once as long as the folder stays the same."""
+        source = (config.data_dir, config.crop_size if config.data_dir else None)
+        if self._batch is None or self._source != source:
+            self._batch = fixed_pairs(config)
+            self._source = source
+            self.samples = None
+        return self._batch
+
+    def _show_beginning(self, config: TrainConfig) -> None:
         """Before any run: what the network would begin from."""
+        batch = self._pairs(config)
         prefill = value_of(self.knobs["prefill"])
         name = f"{prefill} fill" if prefill else NOISE
         if self.samples is None or self.samples.name != name:
-            self._batch = self._batch or fixed_pairs(self.base)
             fill = FILLS[prefill] if prefill else _nothing
-            self.samples = look(fill, self._batch, name)
+            self.samples = look(fill, batch, name)
             self.show_samples(self.samples)
 
     def _take_up(self) -> None:
@@ -119,14 +141,16 @@ class TrainingPanel(TrainingLayout):
             live.hand_over(self._follow)
             return
         network = self._read()
-        self.turn(self.kept.config if self.kept else self.base)
+        # The device of another machine's run may not be here.
+        kept = replace(self.kept.config, device=self.base.device) if self.kept else self.base
+        self.turn(kept)
         if self.kept and network:
             self.show_curves(self.progress)
             try:
-                self._batch = fixed_pairs(self.base)
+                batch = self._pairs(self.kept.config)
             except (OSError, ValueError):
                 return  # said by the forecast, which needs the same folders
-            self.samples = look(network, self._batch, f"epoch {self.kept.epoch}")
+            self.samples = look(network, batch, f"epoch {self.kept.epoch}")
             self.show_samples(self.samples)
 
     def _read(self) -> PixelRNN | None:
@@ -149,7 +173,11 @@ class TrainingPanel(TrainingLayout):
         self._read()
         # What has come into the folder since is not replaced before it has been shown.
         if self.kept is None or self.kept == expected:
-            self._train(replace(self.config, resume=False, overwrite=True))
+            try:
+                config = replace(self.config, resume=False, overwrite=True)
+            except (OSError, ValueError):
+                return  # said by the forecast
+            self._train(config)
 
     def _resume(self, button: Any = None) -> None:
         now = self.progress
@@ -160,7 +188,7 @@ class TrainingPanel(TrainingLayout):
                 self.kept.config,
                 resume=True,
                 overwrite=False,
-                device=self.base.device,
+                device=value_of(self.knobs["device"]),
                 **folders_now(self.kept.config, self.base),
             )
             self.turn(config)
@@ -178,9 +206,9 @@ class TrainingPanel(TrainingLayout):
             self._tell()
 
     def _look(self, trainer: Trainer) -> Samples:
-        self._batch = self._batch or fixed_pairs(trainer.config)
+        batch = self._pairs(trainer.config)
         name = f"epoch {trainer.epoch}" if trainer.epoch else "start"
-        return look(trainer.model.eval(), self._batch.to(trainer.device), name)
+        return look(trainer.model.eval(), batch.to(trainer.device), name)
 
     def _follow(self, run: Run | None) -> None:
         """Called by the run; with None when another panel has taken it over."""

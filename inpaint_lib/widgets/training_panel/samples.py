@@ -10,11 +10,13 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from ... import figures
-from ...data import Batch, ImageCompletionDataset, evenly
+from ...data import SIZE, Batch, ImageCompletionDataset, evenly
+from ...feed import split
 from ...figures import Figure
 from ...filling import compose
 from ...metrics import psnr
 from ...pictures import to_pixels
+from ...squares import Pictures
 from ...training import TrainConfig
 
 NOISE = "noise"  # the name of samples that a network without a prefill starts from
@@ -31,7 +33,14 @@ class Samples(NamedTuple):
 
 
 def fixed_pairs(config: TrainConfig, count: int = 6) -> Batch:
-    """A batch of the validation pairs, of training's where there are none, evenly spread."""
+    """A batch of the validation pairs, of training's where there are none, evenly spread.
+
+    Of a folder of pictures: squares with a hole in their middle.
+    """
+    if config.data_dir is not None and config.val_occluded_dir is None:
+        names = split(config.data_dir, config.held_out)
+        pictures = Pictures(config.data_dir, config.crop_size or SIZE, names=names[1] or names[0])
+        return evenly(pictures, count).to("cpu")
     occluded, original = config.val_occluded_dir, config.val_original_dir
     mask = config.val_mask_dir
     if occluded is None or original is None:

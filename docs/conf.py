@@ -1,0 +1,120 @@
+"""The book: `make book`. The chapters as they are committed, executed by nobody here.
+
+Pages come from the whole repository, so that their links to each other lead where they lead on
+GitHub; what is not in `include_patterns` is no page.
+"""
+
+import os
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+from docutils import nodes
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+# On GitHub the workflow says whose repository it is; else there are no launch buttons.
+REPOSITORY = os.environ.get("GITHUB_REPOSITORY", "")
+
+project = "Image completion"
+author = "the inpaint_lib authors"
+copyright = f"2026, {author}"
+version = release = PROJECT["version"]
+html_title = "Image completion, from the first layer to your own photograph"
+language = "en"
+
+root_doc = "docs/index"
+include_patterns = [
+    "docs/*.md",
+    "docs/api/*.md",
+    "notebooks/*.ipynb",
+    "dataset/README.md",
+    "checkpoints/README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "CODE_OF_CONDUCT.md",
+]
+exclude_patterns = [".*", "build", "tests", "inpaint_lib", "dataset/[!R]*", "checkpoints/runs"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+]
+
+nb_execution_mode = "off"
+myst_enable_extensions = ["amsmath", "dollarmath"]
+myst_heading_anchors = 3
+myst_links_external_new_tab = False
+myst_all_links_external = False
+
+autodoc_member_order = "bysource"
+autodoc_inherit_docstrings = False  # PyTorch's
+autodoc_typehints = "signature"
+autodoc_default_options = {"members": True}
+
+html_theme = "sphinx_book_theme"
+html_extra_path = ["root"]
+templates_path = ["templates"]
+html_sidebars = {"**": ["home.html", "search-button-field.html", "sbt-sidebar-nav.html"]}
+html_static_path: list[str] = []
+html_theme_options = {
+    "navbar_persistent": [],  # one search field is enough
+    "path_to_docs": "",
+    "repository_url": f"https://github.com/{REPOSITORY}" if REPOSITORY else "",
+    "repository_branch": "main",
+    "use_repository_button": bool(REPOSITORY),
+    "use_issues_button": bool(REPOSITORY),
+    "use_download_button": False,
+    "launch_buttons": {
+        "notebook_interface": "jupyterlab",
+        "binderhub_url": "https://mybinder.org",
+        "colab_url": "https://colab.research.google.com",
+    }
+    if REPOSITORY
+    else {},
+}
+
+
+def as_markup(lines: list[str]) -> list[str]:
+    """A docstring as reStructuredText: `this` is code, "name: what it is" an item of a list."""
+    made: list[str] = []
+    for line in lines:
+        item = re.match(r"([a-z]\w*(?:, [a-z]\w*)*): +(?=\S)", line)
+        within = bool(made) and made[-1].startswith(("* ", "  "))
+        if item:
+            made += ["", f"* `{item[1]}`: {line[item.end() :]}"]
+        elif within and line.strip():
+            made.append(f"  {line.strip()}")
+        else:
+            if made and made[-1].startswith("    ") and line[:1].strip():
+                made.append("")  # an equation that is set apart ends
+            made.append(line)
+    text = re.split(r"(`+[^`]+`+)", "\n".join(made))
+    for i, part in enumerate(text):
+        if i % 2:
+            text[i] = f"``{part.strip('`')}``"
+        else:
+            escaped = re.sub(r"(?<!^)([*|]|(?<=\w)_(?=\W|$))", r"\\\1", part)
+            text[i] = re.sub(r"(?m)^\\\* ", "* ", escaped)
+    return "".join(text).split("\n")
+
+
+def name_empty_headers(app, doctree, docname) -> None:
+    """The empty corner of a table gets a name for who hears it read."""
+    for head in doctree.findall(nodes.thead):
+        for entry in head.findall(nodes.entry):
+            if not entry.astext().strip():
+                said = nodes.raw("", '<span class="visually-hidden">row</span>', format="html")
+                entry.children = [nodes.paragraph("", "", said)]
+                said.parent.parent = entry
+
+
+def setup(app):
+    def plain(app, what, name, obj, options, lines):
+        lines[:] = as_markup(lines)
+
+    app.connect("autodoc-process-docstring", plain, priority=100)  # before napoleon
+    app.connect("doctree-resolved", name_empty_headers)
