@@ -20,7 +20,6 @@ FOLDER = Path(__file__).resolve().parent.parent.parent / "notebooks"
 CHAPTERS = sorted(FOLDER.glob("*.ipynb"))
 # Cells whose text depends on time or hardware, each with its reason; keep it short.
 NOT_COMPARED: dict[str, dict[str, str]] = {
-    "04_training": {"full-code": "says how long the full run would take on this processor"},
     "05_gpu_training": {
         "have-code": "says which accelerator this machine has",
         "forecast-code": "says how long the full run would take on this machine",
