@@ -279,13 +279,13 @@ def _tell(error: Exception, about: str = "") -> None:
 
 @contextmanager
 def _warnings_in_words() -> Iterator[None]:
-    """What is said of pictures, each in one line on stderr and once; other warnings as they are."""
+    """Warnings for the user, each in one line on stderr; those for developers as they are."""
     with warnings.catch_warnings():
         warnings.simplefilter("default", PictureWarning)
         others: Callable[..., None] = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *more: Any, **named: Any) -> None:
-            if issubclass(category, PictureWarning):
+            if issubclass(category, UserWarning):
                 line = " ".join(str(message).split())
                 tqdm.write(f"warning: {line}", file=sys.stderr)  # above a bar, if there is one
             else:

@@ -205,7 +205,7 @@ def check_writable(path: Path) -> None:
         with suppress(FileNotFoundError):
             path.stat()  # its name may be too long
         _partial(path).touch()
-        _partial(path).unlink(missing_ok=True)  # another process may have been as quick
+        _partial(path).unlink(missing_ok=True)
     except OSError as error:
         raise not_written(path, error) from error
 
@@ -217,7 +217,7 @@ def writable_folder(path: str | os.PathLike[str]) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another process may have been quicker
     except OSError as error:
         if isinstance(error, FileExistsError):
             error = NotADirectoryError(errno.ENOTDIR, "it is a file")

@@ -2,9 +2,9 @@
 
 Files are read in a process of their own, so that a crash or a hang is a failed test that names
 the file, and not the end of the run. Its memory is limited, for a header may claim any size:
-Pillow refuses more than 179 million pixels (here a ValueError) and from 89 million on warns, no
-more. Below that, memory is reserved as the header says and reading ends where the file does; but
-a GIF whose small frame lies on a large canvas is in order, and read as large as it says.
+more than the library's limit is refused. Below that, memory is reserved as the header says and
+reading ends where the file does; but a GIF whose small frame lies on a large canvas is in order,
+and read as large as it says.
 """
 
 import json
@@ -94,7 +94,7 @@ def whole_pictures() -> dict[str, bytes]:
     add("cmyk.tif", photo.convert("CMYK"), "TIFF")
     add("lossy.webp", photo, "WEBP", exif=turned)
     add("lossless.webp", photo.convert("RGBA"), "WEBP", lossless=True)
-    # Not among the suffixes of pictures, but Pillow goes by what is in a file.
+    # By their names no such pictures, but Pillow goes by what is in a file.
     add("in_truth_eps.png", photo, "EPS")
     add("in_truth_dds.png", photo, "DDS")
     if "AVIF" in Image.SAVE:

@@ -49,6 +49,12 @@ def test_a_pair_without_a_hole_is_named(pairs):
     assert told(dataset(pairs))[0].startswith(f"{path}: no hole was found")
 
 
+def test_a_black_box_over_black_is_no_mistake(pairs):
+    for kind, name in (("original_images", "2.png"), ("occluded_images", "occluded_2.png")):
+        change(pairs, kind, name, lambda image: Image.new("RGB", image.size))
+    assert told(dataset(pairs)) == []
+
+
 def test_a_pair_of_grey_and_colour_is_named_as_such(pairs):
     for kind, name in (("original_images", "2.png"), ("occluded_images", "occluded_2.png")):
         folder = shutil.copytree(pairs, pairs.with_name(kind))

@@ -7,7 +7,7 @@ import pytest
 
 import inpaint_lib
 from inpaint_lib import paths
-from inpaint_lib.paths import default_path, written_whole
+from inpaint_lib.paths import default_path, writable_folder, written_whole
 
 
 def test_default_paths_start_at_the_repository_wherever_python_runs(tmp_path, monkeypatch):
@@ -97,3 +97,17 @@ def test_what_a_killed_process_left_behind_is_replaced(tmp_path):
         partial.write_text("y")
     assert path.read_text() == "y"
     assert os.listdir(tmp_path) == ["file.txt"]
+
+
+def test_several_processes_may_ask_at_once_whether_a_folder_can_be_written_to(
+    tmp_path, monkeypatch
+):
+    touch = Path.touch
+
+    def touched_and_gone(path: Path, *args, **options) -> None:
+        touch(path, *args, **options)
+        path.unlink()  # another process has asked, and tidied up
+
+    monkeypatch.setattr(Path, "touch", touched_and_gone)
+    assert writable_folder(tmp_path / "run") == tmp_path / "run"
+    assert list((tmp_path / "run").iterdir()) == []
