@@ -212,7 +212,8 @@ def check_accelerator() -> Iterator[Finding]:
     works = ", ".join(_precisions(device))
     auto = str(autocast_dtype("auto", device)).removeprefix("torch.")
     found = f"{name}: {works}; --precision auto is {auto}"
-    if device.type == "cpu" and shutil.which("nvidia-smi"):
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") == ""  # on purpose
+    if device.type == "cpu" and shutil.which("nvidia-smi") and not hidden:
         build = f"{found}; there is an NVIDIA driver, which PyTorch {torch.__version__} cannot use"
         remedy = "install the build of PyTorch for your driver: https://pytorch.org/get-started"
         yield Finding("FAULT", "accelerator", build, remedy)

@@ -58,4 +58,5 @@ def computes() -> str:
     device = choose_device()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     threads = f", {torch.get_num_threads()} thread(s)" if device.type == "cpu" else ""
-    return f"Python {platform.python_version()}, PyTorch {torch.__version__}, on {name}{threads}"
+    versions = f"Python {platform.python_version()}, PyTorch {torch.__version__}"
+    return f"Ready: {versions}, on {name}{threads}"
