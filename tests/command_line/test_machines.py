@@ -114,10 +114,10 @@ def test_where_memory_runs_out_for_one_photograph_the_others_are_done(
     large = save_picture(photo.with_name("large.png"), (40, 30))
     complete = completion.complete
 
-    def limited(model, picture, hole):
+    def limited(model, picture, hole, **options):
         if picture.width == 40:
             raise error
-        return complete(model, picture, hole)
+        return complete(model, picture, hole, **options)
 
     monkeypatch.setattr(completion, "complete", limited)
     code, [line] = command("complete", large, photo, "--checkpoint", network, *BOX)
@@ -162,6 +162,7 @@ def test_the_widgets_of_the_chapters_compute_on_the_cpu_wherever_they_are(monkey
         return torch.device("meta")
 
     monkeypatch.setattr(torch.accelerator, "current_accelerator", accelerator)
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 1)
     assert TrainingPanel().config.device == "cpu"
     studio = CompletionStudio(photo)
     studio.canvas.shapes = [{"box": [4, 5, 6, 7]}]
