@@ -147,7 +147,7 @@ class Notebook:
 
     def heighten(self) -> None:
         """Make the window so high that all of the largest widget is on its picture."""
-        self.page.set_viewport_size({"width": WIDTH, "height": 1150})
+        self.page.set_viewport_size({"width": WIDTH, "height": 1230})
 
     def assert_nothing_overflows(self) -> None:
         """The last output ends within the window, and all of it is seen without scrolling."""

@@ -21,7 +21,6 @@ CHAPTERS = sorted(FOLDER.glob("*.ipynb"))
 # Cells whose text depends on time or hardware, each with its reason; keep it short. Besides, the
 # first cell of each says what computes here.
 NOT_COMPARED: dict[str, dict[str, str]] = {
-    "04_training": {"full-code": "says how long the full run would take on this processor"},
     "05_gpu_training": {
         "have-code": "says which accelerator this machine has",
         "forecast-code": "says how long the full run would take on this machine",
