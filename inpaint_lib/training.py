@@ -44,6 +44,14 @@ class Step(NamedTuple):
     def loss(self) -> float:
         return self.losses.loss.item()
 
+    @property
+    def l1(self) -> float:
+        return self.losses.l1.item()
+
+    @property
+    def ssim(self) -> float:
+        return self.losses.ssim.item()
+
 
 class Trainer:
     """A run: builds or resumes everything from a `TrainConfig`; `steps()` is the loop.

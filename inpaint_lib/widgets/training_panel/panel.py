@@ -183,7 +183,7 @@ class TrainingPanel(TrainingLayout):
         now = self.progress
         if now.state == "paused":
             self._ask("resume")
-        elif not now.busy and self.kept and now.resumable:
+        elif not now.busy and self.kept:
             config = replace(
                 self.kept.config,
                 resume=True,
