@@ -44,6 +44,7 @@ extensions = [
 ]
 
 nb_execution_mode = "off"
+highlight_language = "none"  # of blocks that name none
 myst_enable_extensions = ["amsmath", "dollarmath"]
 myst_heading_anchors = 3
 myst_heading_slug_func = "markup.as_in_jupyter"
