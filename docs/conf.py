@@ -5,15 +5,12 @@ GitHub; what is not in `include_patterns` is no page.
 """
 
 import os
-import re
 import sys
 import tomllib
 from pathlib import Path
 
-from docutils import nodes
-
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 # On GitHub the workflow says whose repository it is; else there are no launch buttons.
 REPOSITORY = os.environ.get("GITHUB_REPOSITORY", "")
@@ -30,6 +27,7 @@ include_patterns = [
     "docs/*.md",
     "docs/api/*.md",
     "notebooks/*.ipynb",
+    "notebooks/records/*/README.md",
     "dataset/README.md",
     "checkpoints/README.md",
     "CONTRIBUTING.md",
@@ -42,11 +40,14 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
+    "markup",  # beside this file
 ]
 
 nb_execution_mode = "off"
+highlight_language = "none"  # of blocks that name none
 myst_enable_extensions = ["amsmath", "dollarmath"]
 myst_heading_anchors = 3
+myst_heading_slug_func = "markup.as_in_jupyter"
 myst_links_external_new_tab = False
 myst_all_links_external = False
 
@@ -76,45 +77,3 @@ html_theme_options = {
     if REPOSITORY
     else {},
 }
-
-
-def as_markup(lines: list[str]) -> list[str]:
-    """A docstring as reStructuredText: `this` is code, "name: what it is" an item of a list."""
-    made: list[str] = []
-    for line in lines:
-        item = re.match(r"([a-z]\w*(?:, [a-z]\w*)*): +(?=\S)", line)
-        within = bool(made) and made[-1].startswith(("* ", "  "))
-        if item:
-            made += ["", f"* `{item[1]}`: {line[item.end() :]}"]
-        elif within and line.strip():
-            made.append(f"  {line.strip()}")
-        else:
-            if made and made[-1].startswith("    ") and line[:1].strip():
-                made.append("")  # an equation that is set apart ends
-            made.append(line)
-    text = re.split(r"(`+[^`]+`+)", "\n".join(made))
-    for i, part in enumerate(text):
-        if i % 2:
-            text[i] = f"``{part.strip('`')}``"
-        else:
-            escaped = re.sub(r"(?<!^)([*|]|(?<=\w)_(?=\W|$))", r"\\\1", part)
-            text[i] = re.sub(r"(?m)^\\\* ", "* ", escaped)
-    return "".join(text).split("\n")
-
-
-def name_empty_headers(app, doctree, docname) -> None:
-    """The empty corner of a table gets a name for who hears it read."""
-    for head in doctree.findall(nodes.thead):
-        for entry in head.findall(nodes.entry):
-            if not entry.astext().strip():
-                said = nodes.raw("", '<span class="visually-hidden">row</span>', format="html")
-                entry.children = [nodes.paragraph("", "", said)]
-                said.parent.parent = entry
-
-
-def setup(app):
-    def plain(app, what, name, obj, options, lines):
-        lines[:] = as_markup(lines)
-
-    app.connect("autodoc-process-docstring", plain, priority=100)  # before napoleon
-    app.connect("doctree-resolved", name_empty_headers)

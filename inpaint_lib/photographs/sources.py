@@ -81,6 +81,11 @@ def large_credits() -> list[dict[str, str]]:
     Raises FileNotFoundError outside a checkout of the repository.
     """
     path = default_path("dataset", "photos", "large", "CREDITS.csv")
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: the large set is not carried by the package; call this in a copy of the "
+            "repository, which has it"
+        )
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 

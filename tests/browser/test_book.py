@@ -16,6 +16,8 @@ from playwright.sync_api import Browser, Page, expect
 
 import inpaint_lib
 
+from .conftest import PATIENCE
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 
@@ -85,6 +87,7 @@ def test_nothing_that_is_linked_within_it_is_missing(book):
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 800}, base_url=address)
+    context.set_default_timeout(PATIENCE)
     # What a reader's browser would fetch from elsewhere (MathJax), it must do without here.
     context.route(lambda url: not url.startswith(address), lambda route: route.abort())
     yield context.new_page()

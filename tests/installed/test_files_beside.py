@@ -24,8 +24,10 @@ def test_binder_gets_the_same_environment_with_the_small_pytorch():
         yaml.safe_load(text(name)) for name in ("environment.yml", ".binder/environment.yml")
     )
     packages = binder["dependencies"][-1]["pip"]
-    assert packages[0] == CPU
-    del packages[0]
+    assert packages.pop(0) == CPU
+    # pip is started in the folder of the file.
+    assert (ROOT / ".binder" / packages.pop().split()[1]).resolve() == ROOT
+    assert everywhere["dependencies"][-1]["pip"].pop() == "--editable ."
     assert binder == everywhere
 
 

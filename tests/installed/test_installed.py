@@ -1,6 +1,7 @@
 """The package built and installed as any other is: used from a folder that knows no repository."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -101,3 +102,10 @@ def test_what_it_makes_goes_to_the_working_directory(installed, foreign):
     assert Path(data).resolve() == (foreign / "dataset").resolve()
     assert Path(weights).is_relative_to(installed.resolve())
     assert size == str(Image.open(ROOT / "dataset" / "photos" / "dogs.jpg").size)
+
+
+def test_what_the_package_does_not_carry_is_said_with_a_remedy(foreign):
+    done = ended(sys.executable, "-m", "inpaint_lib", "prepare", "--large")
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert re.match(r"error: .*CREDITS\.csv: the large set is not carried .* repository", line)
