@@ -12,8 +12,8 @@ import tyro
 from .checkpoints import load_model
 from .checks import check_number
 from .holes import boxes_mask
-from .paths import World, world_folder, written_whole
-from .photographs import completion, evaluation, fitting
+from .paths import World, default_path, world_folder, written_whole
+from .photographs import baselines, blind, completion, evaluation, fitting, perception
 from .photographs.baselines import PEERS
 from .photographs.prepare import ensure_prepared, prepare
 from .photographs.recipes import demo, rebuild
@@ -153,6 +153,7 @@ def evaluate(
     out: Path | None = None,
     pictures: Path | None = None,
     peers: bool = False,
+    sharp: bool = False,
 ) -> None:
     """The table: holes of four kinds, filled by the network and by what one would pick instead.
 
@@ -170,6 +171,7 @@ def evaluate(
             the best other method, the one in the middle, and the one that gains most.
         peers: Measure further methods too, some of which `pip install '.[peers]'` brings; those
             that are missing are named. Takes minutes.
+        sharp: Measure `complete --sharp` too, and how fine all of them look. Takes minutes.
     """
     ensure_prepared()
     folder = world_folder(world)
@@ -179,10 +181,16 @@ def evaluate(
         pairs = evaluation.read_held_out(folder / split)
     else:
         pairs = evaluation.held_out_from(photos, seed)
-    chosen = evaluation.methods(model, val, peers)
-    scores = evaluation.evaluate(chosen, pairs)
+    chosen = evaluation.methods(model, val, peers, sharp)
+    scores = evaluation.evaluate(chosen, pairs, looks=sharp)
     print("Means over pictures; * best of its column.\n")
     print(evaluation.table(scores, pairs))
+    if sharp:
+        looks = {
+            name: {bucket: [s.look for s in some if s.look] for bucket, some in by.items()}
+            for name, by in scores.items()
+        }
+        print(f"\n{perception.table(looks)}")
     missing = [f"{n} ({peer.package})" for n, peer in PEERS.items() if peers and n not in chosen]
     if missing:
         print(f"Not measured, for their packages are missing: {', '.join(missing)}.")
@@ -194,6 +202,49 @@ def evaluate(
         grid = sample_grid(*evaluation.examples(chosen, scores, pairs))
         with written_whole(pictures) as partial:
             grid.savefig(partial, format="png", dpi=90)
+
+
+def compare(
+    folder: tyro.conf.Positional[Path],
+    other: str = "PatchMatch",
+    pairs: int = 60,
+    seed: int = 0,
+    split: Literal["test", "val"] = "test",
+    photos: Path | None = None,
+    checkpoint: str = "photographs",
+    answers: Path | None = None,
+) -> None:
+    """Blind comparison: which of two completions is preferred by one who does not know whose it is?
+
+    Writes sheets of pairs, the sides at random, into FOLDER, and the key beside it. Fill in
+    FOLDER/answers.csv, then call it again with --answers: it counts.
+
+    Args:
+        folder: Where the sheets are, or will be.
+        other: What `complete --sharp` is compared with: "network" (itself, plain), "Telea",
+            "Navier-Stokes", or one of the peers of `evaluate --peers` that is installed.
+        pairs: How many, of boxes of 24 to 64 px.
+        seed: Of the choice of pairs and of their sides.
+        split: Of the large set of photographs (`prepare --large`).
+        photos: A folder of photographs to cut crops from instead.
+        checkpoint: A file; by default the shipped weights.
+        answers: The answers; with them it counts, and draws nothing.
+    """
+    if answers is not None:
+        result, preferred = blind.count(folder, "sharp", answers)
+        lost = [picture for picture, name in preferred.items() if name == result.other]
+        print(f"{result}\nLost: {', '.join(lost) or 'none'}")
+        return
+    model = load_model(checkpoint)
+    if photos is None:
+        held_out = evaluation.read_held_out(default_path("dataset", "large", split))
+    else:
+        held_out = evaluation.held_out_from(photos, seed)
+    both = {other: baselines.named(other, model), "sharp": baselines.network(model, sharp=True)}
+    sheets, key = blind.write_sheets(folder, blind.choose(held_out, pairs, seed), both, seed)
+    print(f"{len(sheets)} sheets in {folder}; look at them, write A, B or = into")
+    print(f"{folder / 'answers.csv'}, then: compare {folder} --answers {folder / 'answers.csv'}")
+    print(f"The key is {key}; do not open it before.")
 
 
 def _tell(error: Exception, about: str = "") -> None:
@@ -216,6 +267,7 @@ def main() -> int:
         "prepare": prepare,
         "train": train,
         "evaluate": evaluate,
+        "compare": compare,
         "complete": complete,
         "demo": demo,
         "rebuild": tyro.conf.configure(tyro.conf.PositionalRequiredArgs)(rebuild),
