@@ -90,7 +90,8 @@ def complete(
                     occluded = to_tensor(picture[window]).to(device) * (1 - m)
                     result[window][part] = to_pixels(complete_window(model, occluded, m))[part]
             if sharp:
-                result = _sharpened(result, hole, progress)
+                with threads_for(model, 0):  # one: all steps are small
+                    result = _sharpened(result, hole, progress)
     finally:
         model.train(was_training)
     return Image.fromarray(result)
