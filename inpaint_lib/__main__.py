@@ -22,7 +22,7 @@ from .checkpoints import load_model
 from .checks import check_number, in_words
 from .masks import PaintedOn
 from .paths import World, check_writable, given_path, why_missing, world_folder, written_whole
-from .photographs import completion, evaluation, files, fitting, recipes
+from .photographs import blind, completion, evaluation, files, fitting, perception, recipes
 from .photographs.baselines import PEERS
 from .photographs.prepare import ensure_prepared, prepare
 from .pictures import PictureWarning, read_picture
@@ -199,6 +199,7 @@ def evaluate(
     out: Path | None = None,
     pictures: Path | None = None,
     peers: bool = False,
+    sharp: bool = False,
 ) -> None:
     """The table: holes of four kinds, filled by the network and by what one would pick instead.
 
@@ -216,6 +217,7 @@ def evaluate(
             the best other method, the one in the middle, and the one that gains most.
         peers: Measure further methods too, some of which `pip install '.[peers]'` brings; those
             that are missing are named. Takes minutes.
+        sharp: Measure `complete --sharp` too, and how fine all of them look. Takes minutes.
     """
     for file in (out, pictures):
         if file is not None:
@@ -228,10 +230,16 @@ def evaluate(
         pairs = evaluation.held_out_from(photos, seed)
     else:
         pairs = evaluation.read_held_out(folder / split)
-    chosen = evaluation.methods(model, val, peers)
-    scores = evaluation.evaluate(chosen, pairs)
+    chosen = evaluation.methods(model, val, peers, sharp)
+    scores = evaluation.evaluate(chosen, pairs, looks=sharp)
     print("Means over pictures; * best of its column.\n")
     print(evaluation.table(scores, pairs))
+    if sharp:
+        looks = {
+            name: {bucket: [s.look for s in some if s.look] for bucket, some in by.items()}
+            for name, by in scores.items()
+        }
+        print(f"\n{perception.table(looks)}")
     missing = [f"{n} ({peer.package})" for n, peer in PEERS.items() if peers and n not in chosen]
     if missing:
         print(f"Not measured, for their packages are missing: {', '.join(missing)}.")
@@ -309,6 +317,7 @@ def main() -> int:
         "prepare": first_only(prepare),
         "train": make_train(defaults),
         "evaluate": evaluate,
+        "compare": tyro.conf.configure(tyro.conf.PositionalRequiredArgs)(blind.compare),
         "complete": complete,
         "demo": recipes.demo,
         "doctor": doctor,

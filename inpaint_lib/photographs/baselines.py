@@ -58,9 +58,9 @@ def smooth(fill: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Method
     )
 
 
-def network(model: nn.Module) -> Method:
+def network(model: nn.Module, sharp: bool = False) -> Method:
     """A trained network as it is used: through `complete`."""
-    return lambda picture, hole: np.asarray(complete(model, picture, hole))
+    return lambda picture, hole: np.asarray(complete(model, picture, hole, sharp=sharp))
 
 
 def fsr(quality: Literal["FAST", "BEST"]) -> Method:
@@ -70,14 +70,36 @@ def fsr(quality: Literal["FAST", "BEST"]) -> Method:
 
     Raises ImportError where OpenCV has no `xphoto`, which only its contrib packages have.
     """
-    from cv2.xphoto import INPAINT_FSR_BEST, INPAINT_FSR_FAST, inpaint
+    return _xphoto(f"FSR_{quality}")
 
-    algorithm = {"FAST": INPAINT_FSR_FAST, "BEST": INPAINT_FSR_BEST}[quality]
+
+def shift_map(colours: Literal["Lab"] = "Lab") -> Method:
+    """OpenCV's shift map: copies of a few offsets (He & Sun 2012), compared in CIE Lab.
+
+    Raises ImportError where OpenCV has no `xphoto`, which only its contrib packages have.
+    """
+    import cv2
+
+    copy = _xphoto("SHIFTMAP")
+
+    def fill(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        cv2.setRNGSeed(0)
+        lab = copy(cv2.cvtColor(picture, cv2.COLOR_RGB2LAB), hole)
+        return np.where(hole[..., None], cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), picture)
+
+    return fill
+
+
+def _xphoto(name: str) -> Method:
+    """One of OpenCV's contributed methods; ImportError where they are not there."""
+    import cv2.xphoto as xphoto
+
+    algorithm = getattr(xphoto, f"INPAINT_{name}")
 
     def fill(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
         filled = np.zeros_like(picture)
         known = np.where(hole, 0, 255).astype(np.uint8)  # the reverse of cv2.inpaint's mask
-        inpaint(picture, known, filled, algorithm)
+        xphoto.inpaint(picture, known, filled, algorithm)
         return np.where(hole[..., None], filled, picture)  # it changes known pixels, too
 
     return fill
@@ -91,6 +113,21 @@ def gmic_pde(diffusion: int) -> Method:
 
     Raises ImportError without the package gmic.
     """
+    return _gmic(f"inpaint_pde[0] [1],75%,{diffusion}")
+
+
+def gmic_patches(patch_size: int) -> Method:
+    """G'MIC's `inpaint_matchpatch`: copies found by PatchMatch, blended; patch_size in pixels.
+
+    It writes its progress to stderr, whatever its verbosity.
+
+    Raises ImportError without the package gmic.
+    """
+    return _gmic(f"srand 0 inpaint_matchpatch[0] [1],0,{patch_size}")
+
+
+def _gmic(command: str) -> Method:
+    """A command of G'MIC for a picture [0] and a mask [1]; ImportError without it."""
     import gmic
 
     def fill(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
@@ -100,7 +137,7 @@ def gmic_pde(diffusion: int) -> Method:
                 for array in (picture, hole[..., None])
             ]
         )
-        filled, *_ = gmic.run(f"v - inpaint_pde[0] [1],75%,{diffusion} keep[0]", images)
+        filled, *_ = gmic.run(f"v - {command} keep[0]", images)
         pixels = filled.to_numpy()[:, :, 0].transpose(1, 0, 2)  # (W, H, depth, 3) -> (H, W, 3)
         pixels = pixels.clip(0, 255).round().astype(np.uint8)
         return np.where(hole[..., None], pixels, picture)
@@ -139,6 +176,8 @@ PEERS = {
     "OpenCV FSR": Peer("opencv-contrib-python-headless", fsr, ("FAST",)),
     "G'MIC PDE 75%,1": Peer("gmic", gmic_pde, (1,)),
     "G'MIC PDE 75%,2": Peer("gmic", gmic_pde, (2,)),
+    "OpenCV shift map": Peer("opencv-contrib-python-headless", shift_map, ("Lab",)),
+    "G'MIC patches": Peer("gmic", gmic_patches, (9,)),
     "PatchMatch": Peer("PyPatchMatch", patchmatch, (1, 2, 3, 5)),
 }
 
@@ -154,3 +193,25 @@ def installed_peers() -> dict[str, Peer]:
         return True
 
     return {name: peer for name, peer in PEERS.items() if is_there(peer)}
+
+
+RADIUS = 5  # px, of the methods below where none is tuned
+
+
+def named(name: str, model: nn.Module) -> Method:
+    """A method by its name: "network" (the model), "Telea", "Navier-Stokes", or one of PEERS.
+
+    With the last of its options. Raises ValueError for another name, or where the package of a
+    peer is not there.
+    """
+    classics = {"Telea": telea, "Navier-Stokes": navier_stokes}
+    if name == "network":
+        return network(model)
+    if name in classics:
+        return classics[name](RADIUS)
+    if name not in PEERS:
+        known = ", ".join(("network", *classics, *PEERS))
+        raise ValueError(f"the method {name!r}: choose one of {known}")
+    if name not in installed_peers():
+        raise ValueError(f"{name}: needs {PEERS[name].package}: pip install -e '.[peers]'")
+    return PEERS[name].make(PEERS[name].options[-1])

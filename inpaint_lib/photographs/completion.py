@@ -91,7 +91,8 @@ def complete(
                 occluded = to_tensor(picture[window]).to(weight) * (1 - m)
                 result[window][part] = to_pixels(complete_window(network, occluded, m))[part]
         if sharp:
-            result = _sharpened(result, hole, progress)
+            with threads_for(network, 0):  # one: all steps are small
+                result = _sharpened(result, hole, progress)
     completed = Image.fromarray(result)
     completed.info = photograph.info.copy()
     return completed

@@ -32,10 +32,12 @@ from .baselines import (
     telea,
 )
 from .pairs import held_out_pairs
+from .perception import Look, edge_jump, look
 from .prepare import read_manifest
 from .sources import BUCKETS, Folders, photograph_sources
 
 Methods = dict[str, dict[str, Method]]  # by name and bucket
+SHARP = "ours, sharp"
 START = "our start"  # what the shipped networks start from: the thin-plate fill alone
 # The radius of OpenCV's methods, in pixels; which is best depends on the picture.
 RADII = (1, 3, 5, 9)
@@ -96,6 +98,7 @@ class Score(NamedTuple):
     ssim: float  # over the whole picture
     jump: float  # mean absolute difference across the hole's edge, of a range of 1
     true_jump: float  # the same of the original
+    look: Look | None = None  # where it was asked for
 
 
 METRICS = {
@@ -108,8 +111,10 @@ METRICS = {
 Scores = dict[str, dict[str, list[Score]]]  # by method and bucket, in the order of the pairs
 
 
-def score(filled: np.ndarray, pair: HeldOut) -> Score:
+def score(filled: np.ndarray, pair: HeldOut, looks: bool = False) -> Score:
     """Compare a completed picture (H, W, 3) uint8 with the original.
+
+    looks: also by what `perception` measures, which takes longer.
 
     SSIM is that of Wang et al. (2004): Gaussian windows of 11 x 11, no eps.
     """
@@ -126,6 +131,7 @@ def score(filled: np.ndarray, pair: HeldOut) -> Score:
         similarity.mean().item(),
         edge_jump(filled, pair.hole),
         edge_jump(pair.original, pair.hole),
+        look(filled, pair.original, pair.hole) if looks else None,
     )
 
 
@@ -134,30 +140,17 @@ def hole_psnr(filled: np.ndarray, pair: HeldOut) -> float:
     return psnr(to_tensor(filled), to_tensor(pair.original), to_mask(pair.hole)).item()
 
 
-def edge_jump(picture: np.ndarray, hole: np.ndarray) -> float:
-    """Mean absolute difference between neighbours of which one is in the hole and one is not.
-
-    picture (H, W, 3) uint8, hole (H, W) bool; of a range of 1. A seam makes it larger than that
-    of the original.
-    """
-    steps = [
-        np.abs(np.diff(picture.astype(float), axis=axis))[np.diff(hole, axis=axis)]
-        for axis in (0, 1)
-    ]
-    return float(np.concatenate(steps).mean()) / 255
-
-
 def seam(scores: list[Score]) -> float:
     """Jump across the holes' edges in units of the originals': 1 is as in the originals."""
     true = sum(s.true_jump for s in scores)
     return sum(s.jump for s in scores) / true if true else float("nan")
 
 
-def evaluate(chosen: Methods, pairs: list[HeldOut]) -> Scores:
+def evaluate(chosen: Methods, pairs: list[HeldOut], looks: bool = False) -> Scores:
     """Complete every pair with every method, and score it."""
     return {
         name: {
-            bucket: [score(method[bucket](p.occluded, p.hole), p) for p in group]
+            bucket: [score(method[bucket](p.occluded, p.hole), p, looks) for p in group]
             for bucket, group in by_bucket(pairs).items()
         }
         for name, method in chosen.items()
@@ -201,12 +194,15 @@ def best_radius(make: Callable[[int], Method], val_pairs: list[HeldOut]) -> dict
     return best_option(make, RADII, val_pairs)
 
 
-def methods(model: PixelRNN, val_pairs: list[HeldOut], peers: bool = False) -> Methods:
+def methods(
+    model: PixelRNN, val_pairs: list[HeldOut], peers: bool = False, sharp: bool = False
+) -> Methods:
     """The network and what a user would pick instead, by name and bucket.
 
     A method with an option (OpenCV's radius, PatchMatch's patch) gets, in each bucket, the one
     that is best on `val_pairs`: a radius matters by up to 2.5 dB, and a single one for all would
     flatter the network. peers: also those of `baselines.PEERS` whose packages are installed.
+    sharp: also the network with copies in the place of its blur.
     """
     one_for_all = {
         "ours": network(model),
@@ -215,6 +211,8 @@ def methods(model: PixelRNN, val_pairs: list[HeldOut], peers: bool = False) -> M
         "push-pull": smooth(push_pull),
         "biharmonic": biharmonic,
     }
+    if sharp:
+        one_for_all[SHARP] = network(model, sharp=True)
     tuned: dict[str, tuple[Callable[[Any], Method], Sequence[Any]]] = {
         "Telea": (telea, RADII),
         "Navier-Stokes": (navier_stokes, RADII),
@@ -242,7 +240,7 @@ class Difference(NamedTuple):
 
 def difference(scores: Scores, pairs: list[HeldOut], bucket: str) -> Difference:
     """How far ours is from the best of the others in a bucket: the mean over photographs."""
-    others = {n: mean(by[bucket]) for n, by in scores.items() if n not in ("ours", START)}
+    others = {n: mean(by[bucket]) for n, by in scores.items() if n not in ("ours", START, SHARP)}
     best = max(others, key=lambda name: others[name])
     gains: dict[str, list[float]] = {}
     group = by_bucket(pairs)[bucket]

@@ -112,7 +112,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_begins_with_an_example_that_is_completed(studio):
     expect(studio.hint).to_contain_text("An example, already completed")
     expect(studio.after).to_be_visible()
-    expect(studio.panel.get_by_role("img", name="PSNR in the hole: network")).to_be_visible()
+    expect(studio.panel.get_by_role("img", name="PSNR in the hole: sharp")).to_be_visible()
     studio.book.screenshot("completion_studio")
 
 

@@ -16,7 +16,7 @@ from inpaint_lib import __main__ as command_line
 from inpaint_lib import complete as complete_one
 from inpaint_lib import paths, prepare
 from inpaint_lib.checkpoints import load_model
-from inpaint_lib.photographs import evaluation
+from inpaint_lib.photographs import evaluation, perception
 from inpaint_lib.photographs.pairs import held_out_pairs
 from inpaint_lib.photographs.prepare import ensure_prepared, write_pairs
 from inpaint_lib.photographs.recipes import LARGE, PRESET, preset
@@ -29,7 +29,7 @@ def test_help_names_the_commands():
     shown = subprocess.run(
         [sys.executable, "-m", "inpaint_lib", "--help"], capture_output=True, text=True, check=True
     ).stdout
-    for command in ("prepare", "train", "evaluate", "complete", "demo", "rebuild"):
+    for command in ("prepare", "train", "evaluate", "complete", "compare", "demo", "rebuild"):
         assert command in shown
 
 
@@ -41,6 +41,7 @@ def test_help_names_the_commands():
         ("train", ["--preset", "--large", "--data", "--size", "--val", "torchrun", "sqrt(k)"]),
         ("evaluate", ["--checkpoint", "--world", "--split", "--photos", "--seed", "--out", "val"]),
         ("complete", ["PATH", "--box", "--mask", "--checkpoint", "--out", "--overwrite", "PNG"]),
+        ("compare", ["FOLDER", "--other", "PatchMatch", "--pairs", "--answers", "key"]),
         ("demo", ["brick wall", "minutes"]),
         ("rebuild", ["photographs", "bricks", "same command goes on"]),
     ],
@@ -567,6 +568,41 @@ def test_evaluate_prints_the_table_and_writes_it_as_csv(
         assert row["pictures"] == "1"
         assert f"{float(row['hole_psnr']):.2f}" in shown
         assert 0 <= float(row["hole_l1"]) <= 1
+
+
+def test_evaluate_sharp_measures_how_fine_it_looks(inpaint, capsys, dataset, network):
+    assert inpaint("evaluate", "--checkpoint", network, "--sharp") == 0
+    shown = capsys.readouterr().out
+    assert shown.count("\nours, sharp") >= len(evaluation.METRICS) + len(perception.MEASURES)
+    for title in perception.MEASURES:
+        assert title in shown
+
+
+def test_compare_writes_sheets_and_counts_answers(inpaint, capsys, dataset, network, tmp_path):
+    folder = tmp_path / "sheets"
+    arguments = ["--photos", tmp_path / "mine", "--pairs", 3, "--checkpoint", network]
+    assert inpaint("compare", folder, "--other", "Telea", *arguments) == 0
+    assert {path.name for path in folder.iterdir()} == {"sheet_00.png", "answers.csv"}
+    answers = folder / "answers.csv"
+    assert inpaint("compare", folder, "--answers", answers) == 1
+    assert "pair 1 is answered ''" in capsys.readouterr().err
+    answers.write_text("pair,answer\n1,A\n2,B\n3,=\n", encoding="utf-8")
+    assert inpaint("compare", folder, "--answers", answers) == 0
+    assert "sharp preferred to Telea in" in capsys.readouterr().out
+    assert inpaint("compare", folder, "--other", "magic", *arguments) == 1
+    assert "'magic': choose one of network, Telea" in capsys.readouterr().err
+
+
+def test_complete_sharp_copies_what_is_known(inpaint, network, tmp_path):
+    rng = np.random.default_rng(0)
+    tile = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    original = np.tile(tile, (10, 10, 1))
+    Image.fromarray(original).save(tmp_path / "tiles.png")
+    arguments = [tmp_path / "tiles.png", "--box", 24, 24, 24, 24, "--checkpoint", network]
+    assert inpaint("complete", *arguments, "--sharp") == 0
+    with Image.open(tmp_path / "tiles_completed.png") as done:
+        wrong = (np.abs(np.asarray(done).astype(int) - original) > 2).any(axis=2)
+    assert wrong.sum() < 20
 
 
 def test_evaluate_measures_the_world_and_the_split_asked_for(

@@ -98,3 +98,17 @@ def test_links_and_pictures_of_a_record_are_there(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def test_the_blind_comparisons_count_as_their_page_says():
+    page = (RECORDS / "blind" / "README.md").read_text(encoding="utf-8")
+    counts = re.findall(r"^\| [^|]+ \| (\d+) \| (\d+) \| (\d+) \| (\d+) %", page, re.MULTILINE)
+    files = ("patchmatch", "gmic_patches", "network", "telea")
+    for name, count in zip(files, counts, strict=True):
+        answered = rows(RECORDS / "blind" / f"{name}.csv", ",")
+        preferred = [row.get(row["answer"], "") for row in answered]
+        ties = preferred.count("")
+        wins = preferred.count("sharp")
+        losses = len(preferred) - wins - ties
+        assert len({row["picture"] for row in answered}) == 60
+        assert tuple(map(int, count)) == (wins, losses, ties, round(100 * wins / (wins + losses)))

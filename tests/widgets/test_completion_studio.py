@@ -124,10 +124,20 @@ def test_it_starts_with_an_example_that_is_completed():
     studio = CompletionStudio()
     assert "An example, already completed" in studio.hint.value
     assert studio.canvas.completed != studio.canvas.photo
-    assert "network" in studio.picture.figure.alt
+    assert "PSNR in the hole: sharp" in studio.picture.figure.alt
+
+
+def test_it_is_sharp_unless_it_shall_not_be(studio):
+    studio.canvas.shapes = [BOX]
+    hole = rasterise([BOX], (96, 64))
+    for sharp in (True, False):
+        studio.sharp.value = sharp
+        assert studio.completed == complete(load_model(), "mine.png", hole, sharp=sharp)
+        assert f"PSNR in the hole: {'sharp' if sharp else 'network'}" in studio.picture.figure.alt
 
 
 def test_painting_completes_with_the_network(studio):
+    studio.sharp.value = False
     assert "mine.png, 96 x 64 px" in studio.hint.value
     assert studio.canvas.completed == b""
     studio.canvas.shapes = [BOX]
@@ -304,4 +314,4 @@ def test_a_page_without_a_kernel_has_the_pictures_and_their_text(studio):
     data = studio._repr_mimebundle_()
     assert set(data) >= {"text/html", "application/vnd.jupyter.widget-view+json"}
     assert data["text/html"].startswith(f'<img alt="{studio.picture.figure.alt}"')
-    assert "PSNR in the hole: network" in studio.picture.figure.alt
+    assert "PSNR in the hole: sharp" in studio.picture.figure.alt

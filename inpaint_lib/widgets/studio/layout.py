@@ -39,7 +39,7 @@ class StudioLayout(Panel):
                 self.picture,
                 self.about,
                 _title("Settings"),
-                _row(self.weights, self.automatic, self.again, self.biharmonic),
+                _row(self.weights, self.sharp, self.automatic, self.again, self.biharmonic),
             ]
         )
 
@@ -70,6 +70,7 @@ class StudioLayout(Panel):
         self.weights = ipywidgets.Dropdown(
             options=["photographs", "bricks"], description="network trained on", **_wide("18em")
         )
+        self.sharp = _checkbox(True, "sharp: copies of the photograph in the place of a blur")
         self.automatic = _checkbox(True, "complete after every stroke")
         self.again = ipywidgets.Button(
             description="Complete the hole", button_style="primary", layout={"display": "none"}

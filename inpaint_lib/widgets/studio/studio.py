@@ -68,6 +68,7 @@ class CompletionStudio(StudioLayout):
         self.open_path.on_click(self._open_path)
         self.canvas.observe(self._painted, "shapes")
         self.weights.observe(self._complete, "value")
+        self.sharp.observe(self._complete, "value")
         self.automatic.observe(self._changed_automatic, "value")
         self.again.on_click(self._complete)
         self.biharmonic.observe(self._show_methods, "value")
@@ -169,7 +170,16 @@ class CompletionStudio(StudioLayout):
         completed = None
         try:
             with self._told():
-                completed = complete(self._network(self.weights.value), self.photo, hole)
+                network = self._network(self.weights.value)
+                if self.sharp.value:  # something to see at once
+                    self.canvas.completed = preview(complete(network, self.photo, hole))
+                completed = complete(
+                    network,
+                    self.photo,
+                    hole,
+                    sharp=self.sharp.value,
+                    progress=self._show_progress,
+                )
         finally:  # also when the kernel is interrupted
             self.canvas.busy = False
         if completed is None:
@@ -184,6 +194,10 @@ class CompletionStudio(StudioLayout):
         )
         self._show_methods()
 
+    def _show_progress(self, done: int, of: int) -> None:
+        if of > 1:
+            self.hint.say(f"Made sharp: {done} of {of} pieces ...")
+
     def _show_methods(self, _: Any = None) -> None:
         if self.completed is None:
             return
@@ -192,7 +206,8 @@ class CompletionStudio(StudioLayout):
             hole = rasterise(self.canvas.shapes, size)
             last = rasterise(self.canvas.shapes[-1:], size)
             near = neighbourhood(self.photo, self.completed, hole, last)
-            filled = fills(near, biharmonic=self.biharmonic.value)
+            ours = "sharp" if self.sharp.value else "network"
+            filled = fills(near, ours, biharmonic=self.biharmonic.value)
             self.picture.show(draw_fills(near, filled, self.session.name))
             self.about.say(caption(near))
             self.picture.layout.display = self.about.layout.display = ""

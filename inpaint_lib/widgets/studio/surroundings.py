@@ -26,7 +26,7 @@ class Neighbourhood(NamedTuple):
     """What is compared: the surroundings of one hole, reduced by a whole factor."""
 
     photo: np.ndarray  # (H, W, 3) uint8, before the hole was painted
-    network: np.ndarray  # (H, W, 3) uint8
+    completed: np.ndarray  # (H, W, 3) uint8
     hole: np.ndarray  # (H, W) bool
     factor: int
 
@@ -49,11 +49,13 @@ def neighbourhood(
     return Neighbourhood(before, after, part, factor)
 
 
-def fills(near: Neighbourhood, *, biharmonic: bool = False) -> dict[str, np.ndarray]:
-    """The network's result and the classics' (H, W, 3) uint8, by name."""
+def fills(
+    near: Neighbourhood, ours: str = "network", *, biharmonic: bool = False
+) -> dict[str, np.ndarray]:
+    """Our result, under the name `ours`, and the classics' (H, W, 3) uint8, by name."""
     methods = CLASSICS | ({"biharmonic": baselines.biharmonic} if biharmonic else {})
     occluded = cover(near.photo, near.hole)
-    return {"network": near.network} | {
+    return {ours: near.completed} | {
         name: method(occluded, near.hole) for name, method in methods.items()
     }
 
