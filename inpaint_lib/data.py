@@ -155,7 +155,7 @@ class ImageCompletionDataset(Pairs):
                 mask = difference_mask(occluded, original, self.mask_thresh)
             except TypeError as error:
                 raise TypeError(f"{occluded_path}: after the transform, {error}") from None
-        if self._doubts is not None:
+        if self._doubts is not None and mask.is_floating_point():  # integers are refused below
             self._doubts.tell(occluded_path, occluded, original, mask)
         occluded = occluded.masked_fill(mask > 0, 0)
         if self.augment is not None:

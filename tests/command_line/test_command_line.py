@@ -18,7 +18,7 @@ from inpaint_lib import paths, prepare
 from inpaint_lib.checkpoints import load_model
 from inpaint_lib.photographs import evaluation
 from inpaint_lib.photographs.pairs import held_out_pairs
-from inpaint_lib.photographs.prepare import write_pairs
+from inpaint_lib.photographs.prepare import ensure_prepared, write_pairs
 from inpaint_lib.photographs.recipes import LARGE, PRESET, preset
 from inpaint_lib.photographs.sources import Source
 from inpaint_lib.pictures import read_picture
@@ -80,6 +80,7 @@ def test_the_preset_gives_the_options_their_defaults(inpaint, monkeypatch, tmp_p
 
 
 def test_the_preset_without_a_folder_trains_on_the_tutorials_photographs(inpaint, monkeypatch):
+    ensure_prepared("photographs")
     config = asked(inpaint, monkeypatch, "--preset")
     made = preset(paths.default_path("dataset"), config.save_dir)
     assert config == made

@@ -145,7 +145,8 @@ def test_an_l1_out_of_reach_is_said_and_kept(explorer):
     assert explorer.tried["brighter"].l1 == pytest.approx(0.08, abs=1e-5)
 
 
-def test_a_page_without_a_kernel_has_the_picture_and_its_numbers(explorer):
+def test_a_page_without_a_kernel_has_the_picture_and_its_numbers():
+    explorer = SSIMExplorer({"waves": waves()})
     shown = explorer._repr_mimebundle_()["text/html"]
     assert f"L1 {explorer.l1.value:.4f}, PSNR" in shown
 
