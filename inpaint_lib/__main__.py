@@ -59,12 +59,12 @@ def make_train(defaults: dict[str, Any]) -> Callable[..., None]:
             preset: Train the network that learns most in the minutes there are. The options
                 below then have its values as defaults.
             large: The preset at full size, for an accelerator.
-            data: Train on squares of the pictures of this folder, with fresh holes. Without --val
-                every tenth picture, 50 at most, is kept to validate on.
+            data: Train on squares of the pictures in this folder, not of its subfolders, with
+                fresh holes. Without --val a tenth, 50 at most, is kept to validate on.
             size: The side of the squares to train on, in pixels; 128 for the plain network.
             val: Validate on this folder: of pairs, as `prepare` makes one, or of any pictures.
-            minutes: Begin no epoch that would not end within so many minutes; --resume goes on.
-                A schedule is not shortened by it: plan --epochs for that.
+            minutes: Begin no epoch that would not end within so many minutes; the same command
+                with --resume goes on. --epochs counts those of all sessions together.
             keep_last: Keep so many of the newest model_epoch files, not all; best.pth stays.
             tensorboard: Write the log and the samples for TensorBoard, too, in save_dir.
         """
@@ -96,9 +96,10 @@ def _say_what_is_kept(trainer: Trainer) -> None:
     if trainer.epoch == 0:
         print("\nNo epoch was completed, so nothing is kept.")
     else:
+        without = " in the place of --overwrite" if trainer.config.overwrite else ""
         print(
             f"\nEpoch {trainer.epoch} of {trainer.config.epochs} is kept in "
-            f"{trainer.folder.state}: the same command with --resume goes on."
+            f"{trainer.folder.state}: the same command with --resume{without} goes on."
         )
 
 

@@ -123,7 +123,7 @@ class TrainConfig:
     resume: bool = False
     """Continue the run in save_dir; start one if there is none."""
     overwrite: bool = False
-    """Replace the run in save_dir."""
+    """Replace the run in save_dir, each time, also beside resume."""
 
     def __post_init__(self) -> None:
         for f in fields(self):
