@@ -182,8 +182,12 @@ def names_of(config: TrainConfig) -> dict[str, int]:
     return {"count": len(names), "names": crc32(os.fsencode("/".join(names)))}
 
 
-def check_same_run(state: dict[str, Any], config: TrainConfig, path: Path) -> None:
+def check_same_run(
+    state: dict[str, Any], config: TrainConfig, names: dict[str, int], path: Path
+) -> None:
     """Raises ValueError, naming what differs, when `config` would continue another run.
+
+    names: what `names_of` returns for `config`.
 
     A folder that has been moved is the same one. Of pictures that came or went in it, a warning
     tells; other pictures in another folder are another run's.
@@ -197,7 +201,6 @@ def check_same_run(state: dict[str, Any], config: TrainConfig, path: Path) -> No
         for name in now.keys() - free
         if before[name] != now[name] and not _moved(name, before[name], now[name])
     ]
-    names = names_of(config)
     then = state.get("pictures", names)
     if names != then:
         said = f"{names['count']} pictures, at first {then['count']}, and not the same names"

@@ -76,12 +76,13 @@ class Trainer:
         # before thousands of files are read.
         self.feed = Feed(config, self.device, (self.rank, self.world))
         self.folder = RunFolder(config.save_dir)
+        self.pictures = names_of(config)
         state = None
         if not config.overwrite:
             self.folder.check_free(config.resume)
             state = self.folder.load()
         if state is not None:
-            check_same_run(state, config, self.folder.state)
+            check_same_run(state, config, self.pictures, self.folder.state)
 
         self.feed.open()
         self.data = self.feed.data
@@ -172,7 +173,7 @@ class Trainer:
     def state(self) -> dict[str, Any]:
         """Everything a continuation needs."""
         return self.learner.state() | {
-            "pictures": names_of(self.config),
+            "pictures": self.pictures,
             "train_config": self.config.plain(),
             "epoch": len(self.history),
             "history": self.history,
