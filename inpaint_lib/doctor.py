@@ -124,24 +124,17 @@ def _installed(name: str) -> bool:
         return False
 
 
-def cores() -> int:
-    """How many this process may use; a container may have less than the machine."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    quota = Path("/sys/fs/cgroup/cpu.max")
-    numbers = quota.read_text().split() if quota.is_file() else []
-    if len(numbers) == 2 and numbers[0].isdigit():
-        count = min(count or 1, max(1, round(int(numbers[0]) / int(numbers[1]))))
-    return count or 1
-
-
 def check_threads() -> Iterator[Finding]:
     """As many as cores at most: further ones only wait for each other."""
     import torch
 
+    from inpaint_lib import machine
+
     threads = torch.get_num_threads()
-    found = f"{threads}, on {cores()} core(s)"
-    if threads > cores():
-        yield Finding("FAULT", "threads", found, f"set OMP_NUM_THREADS={cores()} before Python")
+    cores = machine.cores()
+    found = f"{threads}, on {cores} core(s)"
+    if threads > cores:
+        yield Finding("FAULT", "threads", found, f"set OMP_NUM_THREADS={cores} before Python")
     else:
         yield Finding("ok", "threads", found)
 

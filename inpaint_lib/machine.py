@@ -41,8 +41,13 @@ def memory_of(device: torch.device) -> int:
 
 
 def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processors that this process may use; a container may have less than the machine."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    quota = Path("/sys/fs/cgroup/cpu.max")
+    numbers = quota.read_text().split() if quota.is_file() else []
+    if len(numbers) == 2 and numbers[0].isdigit():
+        count = min(count or 1, max(1, round(int(numbers[0]) / int(numbers[1]))))
+    return count or 1
 
 
 def processes_here() -> int:
