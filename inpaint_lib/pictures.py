@@ -18,7 +18,7 @@ from .formats import REPLACE, SUFFIXES, NotRead, opened, seems_to_be, without_no
 ORIENTATION = ExifTags.Base.Orientation
 BITS = 258  # tags of a TIFF
 PHOTOMETRIC = 262
-WINDOWS = ("thumbs.db", "desktop.ini")  # its own files in a folder of pictures
+LEFT_BY_SYSTEMS = {"thumbs.db", "ehthumbs.db", "desktop.ini"}  # in a folder of pictures
 Read = TypeVar("Read")
 
 
@@ -49,7 +49,7 @@ def list_pictures(folder: str | os.PathLike[str]) -> list[str]:
     listed = sorted(os.listdir(folder))
     names = [name for name in listed if is_picture(name)]
     others = [name for name in listed if not (name.startswith(".") or is_picture(name))]
-    others = [name for name in others if name.lower() not in WINDOWS]
+    others = [name for name in others if name.lower() not in LEFT_BY_SYSTEMS]
     some = f"{', '.join(others[:5])}{', ...' if len(others) > 5 else ''}"
     if not names:
         instead = f"; it holds {some}" if others else ""

@@ -20,11 +20,10 @@ from ..paths import (
     writable_folder,
     written_whole,
 )
-from ..pictures import SUFFIXES, is_picture, tell
+from ..pictures import LEFT_BY_SYSTEMS, SUFFIXES, is_picture, tell
 from ..results import ENDING, photographs_in, results_among, save_png, say_left_out
 
 HoleColour = Literal["white", "black"]  # of the hole, in a mask
-LEFT_BY_SYSTEMS = {"thumbs.db", "ehthumbs.db", "desktop.ini"}
 
 
 def find_photographs(given: Iterable[Path], mask: Path | None, out: Path | None) -> list[Path]:
